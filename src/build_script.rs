@@ -4,11 +4,10 @@
 // Cargo reads what is printed.
 #![allow(clippy::print_stdout)]
 
-use flate2::{Compression, write::GzEncoder};
 use std::{
     env, fs,
     hash::{DefaultHasher, Hash, Hasher},
-    io::{self, Write},
+    io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -61,13 +60,12 @@ fn compress_web() -> io::Result<()> {
     println!("cargo::rustc-env=SENTINEL_WEB_FOLDER={folder}");
     let mut list = String::from("&[\n");
     for (number, (path, content)) in contents.into_iter().enumerate() {
-        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-        match path.extension().is_some_and(|it| it == "html") {
-            true => encoder.write_all(in_folder(content, &folder)?.as_bytes())?,
-            false => encoder.write_all(&content)?,
-        }
+        let content = match path.extension().is_some_and(|it| it == "html") {
+            true => in_folder(content, &folder)?.into_bytes(),
+            false => content,
+        };
         let compressed = out.join(format!("web-{number}.gz"));
-        fs::write(&compressed, encoder.finish()?)?;
+        zopfli::compress(zopfli::Options::default(), zopfli::Format::Gzip, &*content, fs::File::create(&compressed)?)?;
         let name = path.strip_prefix(WEB).map_err(io::Error::other)?.display().to_string();
         list.push_str(&format!("({name:?}, include_bytes!({:?})),\n", compressed.display().to_string()));
     }
@@ -81,9 +79,10 @@ fn in_folder(page: Vec<u8>, folder: &str) -> io::Result<String> {
     Ok(page.replace("\"files/", &format!("\"{folder}/")))
 }
 
-/// Lines of our own modules and styles that are only a comment are sent empty: numbers of lines stay what they are.
+/// Lines of our own files are sent without their indentation, and those that are only a comment empty: numbers of
+/// lines stay what they are. No text in them has more than one line.
 fn as_sent(path: &Path, content: Vec<u8>) -> Vec<u8> {
-    let is_ours = path.parent() == Some(Path::new(WEB)) && path.extension().is_some_and(|it| it == "js" || it == "css");
+    let is_ours = path.parent() == Some(Path::new(WEB));
     if !is_ours {
         return content;
     }
@@ -91,10 +90,12 @@ fn as_sent(path: &Path, content: Vec<u8>) -> Vec<u8> {
         let begin = line.trim_ascii_start();
         begin.starts_with(b"//")
             || begin.starts_with(b"/*")
+            || begin.starts_with(b"<!--")
             || (line.starts_with(b" ") && begin.starts_with(b"* "))
             || begin == b"*/"
     };
-    let lines = content.split(|byte| *byte == b'\n').map(|line| if is_comment(line) { &[][..] } else { line });
+    let line_as_sent = |line: &'_ [u8]| if is_comment(line) { Vec::new() } else { line.trim_ascii_start().to_vec() };
+    let lines = content.split(|byte| *byte == b'\n').map(line_as_sent);
     lines.collect::<Vec<_>>().join(&b'\n')
 }
 

@@ -1,11 +1,13 @@
 // Asks the daemon's JSON API, and knows whether there is contact. Nothing else in the page sends a request.
 
+import { first, request } from "./boot.js";
+
 const SCHEMA = 1;
-const DEADLINE_MS = 5000;
 // A press may wait for another one, and for the journal's disk.
 const PRESS_DEADLINE_MS = 15000;
 const REMEMBERED_MAX = 24;
 const remembered = new Map();
+let unused = first;
 
 /** An answer that is an error; `code` is the API's. */
 export class Refusal extends Error {
@@ -22,8 +24,8 @@ export class Refusal extends Error {
  */
 export async function get(path) {
   const known = remembered.get(path);
-  const { status, headers, body } = await ask(path, known ? { headers: { "If-None-Match": known.etag } } : {});
-  contact.heard(headers.get("Date"), status === 304 ? null : body.now_ms);
+  const { status, headers, body, at } = await ask(path, known ? { headers: { "If-None-Match": known.etag } } : {});
+  contact.heard(headers.get("Date"), status === 304 ? null : body.now_ms, at);
   if (status === 304) return known.data;
   const etag = headers.get("ETag");
   if (etag && !path.includes("before=")) {
@@ -42,17 +44,17 @@ export async function post(path, content, generation) {
 }
 
 async function ask(path, options) {
-  const stop = AbortSignal.timeout(options.method === "POST" ? PRESS_DEADLINE_MS : DEADLINE_MS);
-  const answer = await fetch(`api/${path}`, { ...options, signal: stop, redirect: "error" });
-  if (answer.status === 304) return { status: 304, headers: answer.headers, body: null };
-  const body = await answer.json().catch(() => null);
+  const asked = path === "now" && unused ? unused : request(path, options, options.method === "POST" ? PRESS_DEADLINE_MS : undefined);
+  if (asked === unused) unused = null;
+  const { answer, body, at } = await asked;
+  if (answer.status === 304) return { status: 304, headers: answer.headers, body: null, at };
   contact.isThere = true;
   if (!answer.ok) {
     const { code = "unknown", message = `HTTP ${answer.status}` } = body?.error ?? {};
     throw new Refusal(answer.status, code, message);
   }
   if (body?.schema !== SCHEMA) throw new Refusal(answer.status, "schema", "this page is older or newer than the daemon: reload it");
-  return { status: answer.status, headers: answer.headers, body };
+  return { status: answer.status, headers: answer.headers, body, at };
 }
 
 /** When the daemon was last heard, and what its clock says. */
@@ -67,9 +69,8 @@ export const contact = {
   /** The same of what only the open view asks. */
   view: { misses: 0, heardAt: null, refusal: null },
 
-  /** An answer came. Its date corrects the clock, because a device that slept has lost time. */
-  heard(date, nowMs) {
-    const here = Date.now();
+  /** An answer came, at this time of the device. Its date corrects the clock, because a device that slept has lost time. */
+  heard(date, nowMs, here) {
     this.misses = 0;
     this.refusal = null;
     this.heardAt = here;

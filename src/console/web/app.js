@@ -1,6 +1,7 @@
 // The page itself: which view is open, when the daemon is asked, and whether what is shown may be believed.
 
 import { contact, get, Refusal } from "./api.js";
+import { badge, store } from "./boot.js";
 import { el, morphChildren } from "./parts.js";
 import * as f from "./parts.js";
 import * as nowView from "./now.js";
@@ -131,9 +132,7 @@ function drawFrame(now) {
     return;
   }
   const { daemon, halt, user } = now;
-  $("mode").textContent = daemon.mode === "live" ? "LIVE" : "DRY RUN";
-  $("mode").className = `badge ${daemon.mode}`;
-  $("account").textContent = daemon.account ?? "";
+  badge(daemon);
   const press = $("press");
   press.disabled = !user.is_operator || !halt.is_available;
   press.title = !halt.is_available ? "guards.halt_file is not set; sentinel resume ends a stop after failed orders" : user.is_operator ? "" : "this user only reads";
@@ -168,12 +167,6 @@ function setTheme(theme) {
   $("theme").textContent = theme;
 }
 
-/** A private window may keep nothing: then the choice lasts as long as the page. */
-const store = {
-  read(name) { try { return localStorage.getItem(name); } catch { return null; } },
-  write(name, value) { try { localStorage.setItem(name, value); } catch { /* not kept */ } },
-};
-
 const ACTIONS = {
   zone() {
     f.zone.kind = f.zone.kind === "utc" ? "local" : "utc";
@@ -198,28 +191,30 @@ function restyle() {
   draw();
 }
 
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-act]");
-  if (!button || button.disabled) return;
-  const { act, arg } = button.dataset;
-  if (ACTIONS[act]) ACTIONS[act]();
-  else page.view.act?.(act, arg, context());
-});
-document.addEventListener("change", (event) => {
-  const { act } = event.target.dataset ?? {};
-  if (act) page.view.act?.(act, event.target.value, context());
-});
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
-  const at = Number(event.key) - 1;
-  if (VIEWS[at]) location.hash = `#/${VIEWS[at][0]}`;
-  else if (event.key === "h") $("press").focus();
-});
-document.addEventListener("visibilitychange", () => { if (!document.hidden) { tickAges(); poll(); } });
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
-addEventListener("hashchange", open);
+/** Once everything has come. */
+export function start() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-act]");
+    if (!button || button.disabled) return;
+    const { act, arg } = button.dataset;
+    if (ACTIONS[act]) ACTIONS[act]();
+    else page.view.act?.(act, arg, context());
+  });
+  document.addEventListener("change", (event) => {
+    const { act } = event.target.dataset ?? {};
+    if (act) page.view.act?.(act, event.target.value, context());
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+    const at = Number(event.key) - 1;
+    if (VIEWS[at]) location.hash = `#/${VIEWS[at][0]}`;
+    else if (event.key === "h") $("press").focus();
+  });
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) { tickAges(); poll(); } });
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", restyle);
+  addEventListener("hashchange", open);
 
-f.zone.kind = store.read("zone") === "local" ? "local" : "utc";
-setTheme(THEMES.find((theme) => theme === store.read("theme")) ?? "auto");
-setInterval(() => { if (!document.hidden) tickAges(); }, 1000);
-open();
+  setTheme(THEMES.find((theme) => theme === store.read("theme")) ?? "auto");
+  setInterval(() => { if (!document.hidden) tickAges(); }, 1000);
+  open();
+}

@@ -1,10 +1,9 @@
 // The first view: alive or not, what waits for a person, what it earned today, and what was decided about each symbol.
 
+import { headline, stoppedBy } from "./boot.js";
 import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
-// Rules that stop the orders of every symbol. Those that `halt` tells at once are not among them.
-const STOPS_ALL = new Set(["clock_step", "journal", "not_holder", "handshake", "breaker", "order_limit", "loss_limit", "positions"]);
 const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {
@@ -13,7 +12,7 @@ export async function load({ get }) {
 
 export function render({ now, data }) {
   return [
-    headline(now),
+    headline(now, facts(now)),
     waiting(now),
     section("Today, since 00:00 UTC", today(now)),
     section("Symbols", symbols(now)),
@@ -21,36 +20,18 @@ export function render({ now, data }) {
   ];
 }
 
-/** The answer to "is it alive?" in one sentence. */
-function headline(now) {
-  const { halt, cycle, health, market } = now;
-  const isLive = now.daemon.mode === "live";
-  const stop = stoppedBy(now);
-  const [kind, words] = halt.is_halted ? ["warn", "Halted: no order is sent"]
-    : f.isLatched(halt) ? ["bad", "Stopped after failed orders: no order is sent until you resume"]
-    : health.status === "fail" ? ["bad", "It does not work"]
-    : health.status === "degraded" ? ["warn", "Running, but something needs attention"]
-    : !cycle ? ["soft", "Starting: the first cycle has not ended"]
-    : stop ? ["warn", `Running, but the newest signal was not sent, at ${f.moment(stop.cycle_id, now.now_ms)}: ${stop.reason}`]
-    : ["good", isLive ? "Running, orders are sent" : "Running as a dry run: no order is sent, paper trades"];
+/** How old what is said is. */
+function facts(now) {
+  const { cycle, market } = now, stop = stoppedBy(now);
   const open = market.is_open === null ? null : market.is_open ? "market open" : "market closed";
-  const facts = [
+  return [
+    stop && `newest signal ${f.moment(stop.cycle_id, now.now_ms)}`,
     cycle && ["last cycle ", el("b", null, ago(cycle.finished_ms)), ` ago, ${cycle.outcome}, took ${f.took(cycle.duration_ms)}`],
     now.cycles_ended ? "no more cycles are due" : now.next_cycle_ms && ["next ", until(now.next_cycle_ms)],
     newestBar(now),
     now.next_bar_close_s !== null && ["next bar ", until(now.next_bar_close_s * 1000)],
     open,
-  ].filter(Boolean);
-  return el(`div.verdict.${kind}`, null, state(kind, words),
-    el("small", null, facts.map((fact) => [el("span.fact", null, fact), " "])));
-}
-
-/** The newest signal, if a rule stopped it that stops every symbol's. */
-function stoppedBy({ symbols }) {
-  // A signal that is decided again on an ordered bar says nothing about the next one.
-  const signals = symbols.flatMap((it) => [it.signal, it.decision]).filter((d) => d && d.action !== "HOLD" && d.reason !== "already_ordered");
-  const newest = Math.max(...signals.map((d) => d.cycle_id));
-  return signals.find((d) => d.cycle_id === newest && STOPS_ALL.has(d.reason)) ?? null;
+  ].filter(Boolean).map((fact) => [el("span.fact", null, fact), " "]);
 }
 
 /** Its age; of recorded bars, which are years old, their date. */

@@ -1,31 +1,11 @@
-// What every view is made of: elements, numbers and times as text, and the pieces that several views show. In one file, because a
-// browser asks for six at once, and the first view on a slow line should need no second turn.
+// What every view is made of: elements, numbers and times as text, and the pieces that several views show. What the first sentence
+// needs of it is in boot.js.
 
-// ---- elements: text is only ever set as text, so a hostile name or note stays text ----
+import { el, isLatched, state, store } from "./boot.js";
 
-const SVG = new Set(["svg", "rect", "line", "path"]);
+export { el, isLatched, state };
 
-/** Makes an element: el("p.soft", {title: "…"}, "text", child). False and null attributes and children are left out. */
-export function el(what, attributes, ...children) {
-  const [tag, ...classes] = what.split(".");
-  const node = SVG.has(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
-  if (classes.length) node.setAttribute("class", classes.join(" "));
-  for (const [name, value] of Object.entries(attributes ?? {})) {
-    if (value === null || value === undefined || value === false) continue;
-    if (name === "style" || name.startsWith("on")) throw new Error(`no ${name} here`);
-    node.setAttribute(name, value === true ? "" : String(value));
-  }
-  append(node, children);
-  return node;
-}
-
-function append(node, children) {
-  for (const child of children) {
-    if (Array.isArray(child)) append(node, child);
-    else if (child instanceof Node) node.append(child);
-    else if (child !== null && child !== undefined && child !== false && child !== "") node.append(String(child));
-  }
-}
+// ---- elements ----
 
 /** Makes `old` like `fresh`, and keeps what is alike: focus, scrolling and open details survive an update. */
 export function morph(old, fresh) {
@@ -75,7 +55,7 @@ const MINUS = "−";
 const pad = (number) => String(number).padStart(2, "0");
 
 /** "utc" or "local". */
-export const zone = { kind: "utc" };
+export const zone = { kind: store.read("zone") === "local" ? "local" : "utc" };
 
 const parts = (ms) => {
   const at = new Date(ms);
@@ -94,39 +74,22 @@ export function zoneName(ms = Date.now()) {
 
 const MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
-/** 14:03:58 UTC; with the date, and the year if it is another one, if that is not the day of `now`. */
-export function clock(ms, now = Date.now()) {
-  if (!isTime(ms)) return "?";
-  const [, , , h, m, s] = parts(ms);
-  return `${day(ms, now, true)}${pad(h)}:${pad(m)}:${pad(s)} ${zoneName(ms)}`;
+/** The date before a time; with the year if it is not that of `now`. */
+function date(ms, now) {
+  const [y, mo, d] = parts(ms);
+  return `${d} ${MONTHS[mo]}${y === parts(now)[0] ? "" : ` ${y}`} `;
 }
 
 /** 28 Nov 14:03 UTC; with the year if it is not that of `now`. */
 export function moment(ms, now = Date.now()) {
-  if (!isTime(ms)) return "?";
+  if (!Number.isFinite(ms)) return "?";
   const [, , , h, m] = parts(ms);
-  return `${day(ms, now, false)}${pad(h)}:${pad(m)} ${zoneName(ms)}`;
+  return `${date(ms, now)}${pad(h)}:${pad(m)} ${zoneName(ms)}`;
 }
-
-/** The date before a time; nothing of today if that is not wanted. */
-function day(ms, now, isTodayPlain) {
-  const [y, mo, d] = parts(ms), [year, month, today] = parts(now);
-  if (isTodayPlain && y === year && mo === month && d === today) return "";
-  return `${d} ${MONTHS[mo]}${y === year ? "" : ` ${y}`} `;
-}
-
-/** 28 Nov, or 14:00 within a day, 14:00:05 within minutes: for an axis, which names the zone once. */
-export function tick(ms, previous) {
-  const [y, mo, d, h, m, s] = parts(ms), before = previous === undefined ? [] : parts(previous);
-  if (before[2] === d && before[1] === mo && before[0] === y) return `${pad(h)}:${pad(m)}${ms - previous < 60000 ? `:${pad(s)}` : ""}`;
-  return `${d} ${MONTHS[mo]}`;
-}
-
-const isTime = (ms) => Number.isFinite(ms);
 
 /** 45 s, 3 min 5 s, 2 h 10 min, 3 d 4 h */
 export function age(ms) {
-  if (!isTime(ms)) return "?";
+  if (!Number.isFinite(ms)) return "?";
   const s = Math.max(0, Math.round(ms / 1000));
   if (s < 60) return `${s} s`;
   if (s < 3600) return `${Math.floor(s / 60)} min ${s % 60} s`;
@@ -139,6 +102,20 @@ export function took(ms) {
   if (!Number.isFinite(ms)) return "?";
   if (ms >= 60000) return age(ms);
   return ms < 1 ? "under 1 ms" : ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** 14:03:58 UTC; with the date if that is not the day of `now`. */
+export function clock(ms, now = Date.now()) {
+  if (!Number.isFinite(ms)) return "?";
+  const at = parts(ms), isToday = parts(now).slice(0, 3).join() === at.slice(0, 3).join();
+  return `${isToday ? "" : date(ms, now)}${at.slice(3).map(pad).join(":")} ${zoneName(ms)}`;
+}
+
+/** 28 Nov, or 14:00 within a day, 14:00:05 within minutes: for an axis, which names the zone once. */
+export function tick(ms, previous) {
+  const [y, mo, d, h, m, s] = parts(ms), before = previous === undefined ? [] : parts(previous);
+  if (before[2] === d && before[1] === mo && before[0] === y) return `${pad(h)}:${pad(m)}${ms - previous < 60000 ? `:${pad(s)}` : ""}`;
+  return `${d} ${MONTHS[mo]}`;
 }
 
 /** With so many decimals, or "?". */
@@ -168,12 +145,6 @@ export function sum(amount, unit, sign = true) {
 }
 
 // ---- pieces ----
-
-/** A shape and a word; the colour only repeats them. `kind` is good, bad, warn, soft or unknown. */
-export function state(kind, text, title) {
-  const shape = { good: "✓", bad: "✕", warn: "!", soft: "○", unknown: "?" }[kind];
-  return el(`span.state.${kind}`, { title }, el("span.shape", { "aria-hidden": "true" }, shape), " ", text);
-}
 
 /** How long ago, kept up to date by the page's clock. */
 export const ago = (ms) => (Number.isFinite(ms) ? el("span", { "data-ago": ms }, "…") : "?");
@@ -263,8 +234,5 @@ export function lots(order) {
   return filled !== null && filled !== volume ? `${plain(filled)} of ${plain(volume)}` : plain(volume);
 }
 
-/** Whether the limit of orders in a row that were not filled is reached: no order is sent until a person resumes. */
-export const isLatched = (halt) => halt.failures_max > 0 && halt.failures_in_a_row >= halt.failures_max;
-
-/** Whether no order is sent until a person resumes: by the kill switch or by that limit. */
+/** Whether no order is sent until a person resumes: by the kill switch or by the limit of failed orders. */
 export const isStopped = (halt) => halt.is_halted || isLatched(halt);

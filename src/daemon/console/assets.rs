@@ -109,7 +109,7 @@ mod tests {
         let (_, gzip) = FILES.iter().find(|(name, _)| *name == "index.html").unwrap();
         let mut page = String::new();
         GzDecoder::new(*gzip).read_to_string(&mut page).unwrap();
-        for name in ["console.css", "app.js", "api.js", "parts.js", "now.js"] {
+        for name in ["first.css", "boot.js"] {
             assert!(page.contains(&format!("\"{FOLDER}/{name}\"")), "{name}: {page}");
         }
         assert!(!page.contains("\"files/"), "{page}");
@@ -149,7 +149,7 @@ mod tests {
             "position_limit",
             "stale_decision",
         ];
-        let page = include_str!("../../console/web/now.js");
+        let page = include_str!("../../console/web/boot.js");
         let (_, list) = page.split_once("STOPS_ALL = new Set([").unwrap();
         let stop_all = list.split_once(']').unwrap().0.split(", ").map(|name| name.trim_matches('"'));
         let mut known: Vec<_> = others.into_iter().chain(stop_all).collect();

@@ -18,7 +18,8 @@ WEB = ROOT / "src/console/web"
 TYPES = {".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 ACCOUNT = "12345678"
 FOLDER = "files/"
-COMMENT = re.compile(r"^ *(//|/\*| \*).*$", re.M)
+INDENT = re.compile(r"^ +", re.M)
+COMMENT = re.compile(r"^ *(//|/\*| \*|<!--).*$", re.M)
 
 
 class ConsoleFake(ScriptedHttp):
@@ -31,6 +32,8 @@ class ConsoleFake(ScriptedHttp):
         # Paths of the API that are answered by this error.
         self.refused: set[str] = set()
         self.refusal = (503, "journal", "the journal cannot be read")
+        # Names of files that do not come.
+        self.lost: set[str] = set()
         self.asked: dict[str, int] = {}
         # How many of these were answered by 304.
         self.unchanged = 0
@@ -56,7 +59,7 @@ class ConsoleFake(ScriptedHttp):
         """One of the page's files. The daemon's folder has the contents in its name; this one is called as in the source."""
         cached = "private, max-age=31536000, immutable" if name.startswith(FOLDER) else "no-cache"
         path = (WEB / name.removeprefix(FOLDER)).resolve()
-        if not path.is_relative_to(WEB) or not path.is_file() or path.suffix not in TYPES:
+        if path.name in self.lost or not path.is_relative_to(WEB) or not path.is_file() or path.suffix not in TYPES:
             handler.answer("not here", 404, HEADERS | {"Content-Type": "text/plain"})
             return
         headers = HEADERS | {"Content-Type": TYPES[path.suffix], "Cache-Control": cached}
@@ -111,9 +114,9 @@ class ConsoleFake(ScriptedHttp):
 
 
 def as_sent(path: Path) -> bytes:
-    """A file as the daemon sends it: lines that are only a comment are empty."""
+    """A file as the daemon sends it: without indentation, and lines that are only a comment are empty."""
     text = path.read_text()
-    return (text if path.suffix == ".html" or path.parent != WEB else COMMENT.sub("", text)).encode()
+    return (text if path.parent != WEB else INDENT.sub("", COMMENT.sub("", text))).encode()
 
 
 def error(code: str, message: str) -> dict:
