@@ -251,7 +251,8 @@ impl Journal {
                 if rows > 0 {
                     info!(rows, "forgot old rows of the journal");
                 }
-                let faults = paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
+                let faults =
+                    paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
                 for (name, error) in faults {
                     self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
                     error!(

@@ -19,6 +19,7 @@ mod pairs;
 mod paper;
 mod profit_at_gateway;
 mod profit_on_paper;
+mod prune;
 mod read_only;
 mod replay;
 mod savepoint;
@@ -38,7 +39,7 @@ pub use console::{
     ROWS_MAX, Range, ReadError, Slippage, SymbolMoney, Today, Unexplained,
 };
 pub use daemon_lock::{DaemonLock, FileId};
-pub use decisions::{CycleFaults, CycleRecord, Keep, Pruned, bars_sha256, sequence_sha256};
+pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
 pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};
@@ -50,6 +51,7 @@ pub use outcomes::{Due, OutcomeRow};
 pub use pairs::Pair;
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
 pub use profit_on_paper::{PaperAccount, PaperProfit};
+pub use prune::{Keep, Pruned};
 pub use replay::{EarlierOrder, ReplayRow};
 
 use crate::{

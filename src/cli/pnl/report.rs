@@ -279,7 +279,14 @@ mod tests {
             paper: Some(paper(profit)),
             pairs: Pairs::default(),
         };
-        let period = |symbols| Period { name: "today", begin: 0, growth: None, unexplained: 0.0, silent_since_ms: None, symbols };
+        let period = |symbols| Period {
+            name: "today",
+            begin: 0,
+            growth: None,
+            unexplained: 0.0,
+            silent_since_ms: None,
+            symbols,
+        };
         let sum = period(vec![row(Some(1.5)), row(Some(2.0))]).paper().unwrap();
         assert_eq!(
             (sum.trades, sum.profit, sum.points),

@@ -29,7 +29,7 @@ pub(super) fn report(report: &Report) -> String {
     if let Some(paper) = &report.paper {
         line("paper", &on_paper(paper));
         // It changes with the market; a time that is long ago is that of an account that is off.
-        line("", &format!("as of {}; {}", time_ms(paper.at_ms), not_in_money(paper)).trim_end_matches("; "));
+        line("", format!("as of {}; {}", time_ms(paper.at_ms), not_in_money(paper)).trim_end_matches("; "));
     }
     text.push('\n');
     text.push_str(&periods(report));

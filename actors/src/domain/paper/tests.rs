@@ -435,7 +435,9 @@ fn a_restart_goes_on_and_another_start_is_a_deposit() {
     // Nor is it a loss or a gain of the day: 1 % of what the day began with, with the deposit.
     let limits = Limits { loss_pct_per_day_max: 1.0, ..Limits::default() };
     let day = table.now().as_secs() / 86_400;
-    for (start, first, is_stopped) in [(1_000.0, 10_000.0, false), (100_000.0, 10_000.0, false), (100_000.0, 11_100.0, true)] {
+    for (start, first, is_stopped) in
+        [(1_000.0, 10_000.0, false), (100_000.0, 10_000.0, false), (100_000.0, 11_100.0, true)]
+    {
         let rules = rules(PaperTerms { start, ..terms() }, limits);
         let book = PaperBook { first_equity: Some((day, first)), ..book.clone() };
         let manager = PaperOrderManager::new(rules, &[instrument("EURUSD")], book, History::default());

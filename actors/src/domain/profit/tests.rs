@@ -122,7 +122,9 @@ fn a_deposit_in_the_minute_of_a_small_close_is_no_profit() {
 fn a_close_that_may_hide_a_deposit_is_no_figure_of_the_gateway() {
     // A tenth of a percent of the price, 10.98, is what a close may differ by from what was told a minute before.
     let before = look(0, 10_000.0, &[held(7, 0.1, -20.0)]);
-    for (balance, is_near) in [(9_990.97, true), (9_990.99, false), (9_980.0, true), (9_969.03, true), (9_969.01, false)] {
+    for (balance, is_near) in
+        [(9_990.97, true), (9_990.99, false), (9_980.0, true), (9_969.03, true), (9_969.01, false)]
+    {
         let change = between(&before, &look(1, balance, &[]));
         let (rows, unexplained) = brought(&change);
         let source = if is_near { "gateway" } else { "estimated" };
@@ -271,7 +273,11 @@ fn what_opening_a_position_cost_is_no_loss_without_a_reason() {
 fn a_profit_that_was_never_told_is_known_by_the_balance_only() {
     let untold = |ticket| HeldPosition { profit: None, ..held(ticket, 0.1, 0.0) };
     let one = between(&look(0, 10_000.0, &[untold(7)]), &look(1, 9_980.0, &[]));
-    assert_eq!(brought(&one), (vec![(7, -20.0, "estimated", "close")], None), "there may have been a deposit beside it");
+    assert_eq!(
+        brought(&one),
+        (vec![(7, -20.0, "estimated", "close")], None),
+        "there may have been a deposit beside it"
+    );
     let small = between(&look(0, 10_000.0, &[untold(7)]), &look(1, 9_992.0, &[]));
     assert_eq!(brought(&small), (vec![(7, -8.0, "gateway", "close")], None));
     let two = between(&look(0, 10_000.0, &[untold(7), held(8, 0.1, 5.0)]), &look(1, 9_985.0, &[]));

@@ -81,7 +81,9 @@ async fn a_lost_gateway_takes_what_it_told_and_leaves_what_was_realised() {
 
 #[actix::test]
 async fn a_new_day_begins_with_nothing_realised() {
-    let (actor, clock, ..) = start_with(|config| config.money = Some(money()));
+    // Told too long ago to be fresh.
+    let told_ms = Some((START as i64 - 5_400) * 1_000);
+    let (actor, clock, ..) = start_with(|config| config.money = Some(Figures { told_ms, ..money() }));
     clock.advance(86_400);
     assert!(!is_there(&text(&actor).await, REALISED), "nobody knows whether something was");
     actor.do_send(Event::EquityTold(Some(9_990.25)));

@@ -160,12 +160,7 @@ fn unresolved_row(order: &OrderShown) -> Value {
            "reason": order.reason})
 }
 
-fn read(
-    journal: &mut ConsoleReader,
-    of: &Ledgers,
-    facts: &Facts,
-    since_ms: Option<i64>,
-) -> Result<Rows, ReadError> {
+fn read(journal: &mut ConsoleReader, of: &Ledgers, facts: &Facts, since_ms: Option<i64>) -> Result<Rows, ReadError> {
     let mut signals = HashMap::new();
     for symbol in &facts.symbols {
         if let Some(signal) = journal.newest_signal(&symbol.name)? {

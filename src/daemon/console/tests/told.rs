@@ -69,7 +69,11 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
     assert_eq!(live().await["seen_ms"], 1_000, "the rows are older than a look that is not in the journal yet");
     world.tell(Event::AccountKept(Duration::from_secs(61))).await;
     let told = live().await;
-    assert_eq!((&told["open"]["amount"], &told["seen_ms"]), (&2.5.into(), &61_000.into()), "the last look, not the last change");
+    assert_eq!(
+        (&told["open"]["amount"], &told["seen_ms"]),
+        (&2.5.into(), &61_000.into()),
+        "the last look, not the last change"
+    );
     let silent: [(Event, &str); 3] = [
         (Event::GatewayChecked { trouble: Some("no reply".into()) }, "the gateway does not answer: no reply"),
         (Event::AccountPollFailed, "did not tell account and positions"),

@@ -1,14 +1,17 @@
-//! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points, and the deepest
-//! drawdown is kept from one answer to the next: a year has half a million rows.
+//! The curves of equity, live and on paper, with peak and drawdown. A curve is read at a few hundred points: a year has half a
+//! million rows.
+
+mod drawdown;
 
 use super::{ConsoleReader, Ledgers, ReadError};
+use crate::adapters::journal::equity::peak;
+pub(super) use drawdown::Drawdowns;
+use drawdown::{Drawdown, Stands, scan, steps, steps_until};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// Points of a curve besides the first, the last and the deepest.
 const POINTS: i64 = 480;
-/// Rows that one answer adds to what is known of the drawdown.
-const SCANNED_MAX: i64 = 60_000;
 
 /// How far back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,53 +62,6 @@ pub struct EquityCurves {
     pub newest_cycle: Option<i64>,
     pub live: Option<Curve>,
     pub paper: Option<Curve>,
-}
-
-/// What is known of a ledger's drawdown up to a row.
-#[derive(Debug, Default)]
-pub(super) struct Drawdowns {
-    live: Drawdown,
-    paper: Drawdown,
-    account: String,
-}
-
-#[derive(Debug, Default)]
-struct Drawdown {
-    /// The row after which the scan goes on.
-    seen: i64,
-    /// The newest time of the rows so far, and count and sum of the unexplained steps up to it: one that is taken back later
-    /// makes all that was counted wrong.
-    seen_ms: i64,
-    steps: (usize, f64),
-    is_complete: bool,
-    unit: String,
-    /// Highest so far, without what nobody explains, and when.
-    peak: Option<(f64, i64)>,
-    /// The newest without what nobody explains, and that.
-    now: Option<(f64, f64)>,
-    /// Depth, share of the peak and time.
-    deepest: Option<(f64, f64, i64)>,
-}
-
-impl Drawdown {
-    fn take(&mut self, at_ms: i64, equity: f64, unexplained: f64) {
-        let own = equity - unexplained;
-        self.now = Some((own, unexplained));
-        let peak = match self.peak {
-            Some(peak) if peak.0 >= own => peak,
-            _ => (own, at_ms),
-        };
-        self.peak = Some(peak);
-        let depth = peak.0 - own;
-        if self.deepest.is_none_or(|(deepest, ..)| depth > deepest) {
-            // Of what the account would have now at its peak: after a deposit a loss is a smaller part of it.
-            self.deepest = Some((depth, share(depth, peak.0 + unexplained), at_ms));
-        }
-    }
-}
-
-fn share(depth: f64, peak: f64) -> f64 {
-    if peak > 0.0 { depth / peak } else { f64::NAN }
 }
 
 /// A ledger's table: its columns of equity and balance, and those that take their place where money is not known.
@@ -198,9 +154,7 @@ fn curve(
     drawdown: &mut Drawdown,
 ) -> rusqlite::Result<Option<Curve>> {
     let key = format!("{:?}{:?}", source.money, unit);
-    if drawdown.unit != key {
-        *drawdown = Drawdown { unit: key, ..Drawdown::default() };
-    }
+    drawdown.count_in(key);
     let steps = steps(connection, source, account)?;
     scan(connection, source, account, (&steps, drawdown))?;
     let Source { table, money: [equity, balance], paid_in, counts, unpriced } = source;
@@ -242,78 +196,19 @@ fn curve(
     rows.push(newest);
     rows.sort_by_key(|row| row.0);
     rows.dedup_by_key(|row| row.0);
-    let is_known = drawdown.is_complete;
-    let with_deposits = |((peak, at_ms), (_, unexplained)): ((f64, i64), (f64, f64))| (peak + unexplained, at_ms);
-    let scanned = drawdown.peak.zip(drawdown.now).filter(|_| is_known).map(with_deposits);
     // The highest that was ever told is kept also where its row is not any more.
-    let kept = if source.table == LIVE.table { super::super::equity::peak(connection, account)? } else { None };
-    let peak = kept.map(|kept| (kept.equity, kept.at_ms)).or(scanned);
-    let depth = peak.zip(newest.1).map(|((peak, _), equity)| (peak - equity).max(0.0));
-    let now = depth.zip(peak).map(|(depth, (peak, at_ms))| (depth, share(depth, peak), at_ms));
-    let scanned = drawdown.deepest.filter(|_| is_known);
-    let deepest = scanned.map(|scanned| now.filter(|now| now.0 > scanned.0).unwrap_or(scanned));
+    let kept = if source.table == LIVE.table { peak(connection, account)? } else { None };
+    let Stands { peak, now, deepest } = drawdown.stands(kept, newest.1);
     Ok(Some(Curve {
         unit,
         columns: ["at_ms", "equity", "balance", "unexplained"],
         rows,
         peak: peak.map(|(peak, _)| peak),
         peak_ms: peak.map(|(_, at_ms)| at_ms),
-        drawdown: depth,
-        drawdown_share: depth.zip(peak).map(|(depth, (peak, _))| share(depth, peak)),
-        drawdown_max: deepest.map(|(depth, ..)| depth),
-        drawdown_max_share: deepest.map(|(_, share, _)| share),
+        drawdown: now.map(|(depth, _)| depth),
+        drawdown_share: now.map(|(_, share)| share),
+        drawdown_max: deepest.map(|(depth, _)| depth),
+        drawdown_max_share: deepest.map(|(_, share)| share),
         unpriced: connection.prepare_cached(unpriced)?.query_row([account], |row| row.get(0))?,
     }))
-}
-
-/// When each step of the balance was noticed that no close explains, oldest first, and the sum up to it.
-fn steps(connection: &Connection, source: &Source, account: &str) -> rusqlite::Result<Vec<(i64, f64)>> {
-    if source.table != LIVE.table {
-        return Ok(Vec::new());
-    }
-    let mut select =
-        connection.prepare_cached("SELECT at_ms, amount FROM unexplained WHERE account = ?1 ORDER BY at_ms")?;
-    let mut sum = 0.0;
-    let step = |row: &Row<'_>| {
-        sum += row.get::<_, f64>(1)?;
-        Ok((row.get(0)?, sum))
-    };
-    select.query_map([account], step)?.collect()
-}
-
-/// How many there are up to this time, and their sum.
-fn steps_until(steps: &[(i64, f64)], at_ms: i64) -> (usize, f64) {
-    let count = steps.partition_point(|(at, _)| *at <= at_ms);
-    (count, count.checked_sub(1).and_then(|last| steps.get(last)).map_or(0.0, |(_, sum)| *sum))
-}
-
-/// Adds the rows that are new since the last answer.
-fn scan(
-    connection: &Connection,
-    source: &Source,
-    account: &str,
-    (steps, drawdown): (&[(i64, f64)], &mut Drawdown),
-) -> rusqlite::Result<()> {
-    let Source { table, money: [equity, _], paid_in, counts, .. } = source;
-    if steps_until(steps, drawdown.seen_ms) != drawdown.steps {
-        *drawdown = Drawdown { unit: std::mem::take(&mut drawdown.unit), ..Drawdown::default() };
-    }
-    let mut select = connection.prepare_cached(&format!(
-        "SELECT rowid, at_ms, iif({counts}, {equity}, NULL), {paid_in} FROM {table} WHERE account = ?1 AND rowid > ?2
-         ORDER BY rowid LIMIT ?3"
-    ))?;
-    let mut rows = select.query(params![account, drawdown.seen, SCANNED_MAX])?;
-    let mut count = 0;
-    while let Some(row) = rows.next()? {
-        count += 1;
-        let (rowid, at_ms): (i64, i64) = (row.get(0)?, row.get(1)?);
-        if let Some(equity) = row.get::<_, Option<f64>>(2)? {
-            drawdown.take(at_ms, equity, row.get::<_, f64>(3)? + steps_until(steps, at_ms).1);
-        }
-        drawdown.seen = rowid;
-        drawdown.seen_ms = drawdown.seen_ms.max(at_ms);
-    }
-    drawdown.steps = steps_until(steps, drawdown.seen_ms);
-    drawdown.is_complete = count < SCANNED_MAX;
-    Ok(())
 }

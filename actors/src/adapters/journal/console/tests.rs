@@ -204,7 +204,10 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
     let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (None, 1), None).unwrap();
     let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (first.next_before, 1), None).unwrap();
     assert_eq!((next.rows[0].id.as_str(), next.next_before), ("00000000-0000-4000-8000-000000000003", None));
-    assert_eq!(journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), (None, 10), None).unwrap().rows.len(), 1);
+    assert_eq!(
+        journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), (None, 10), None).unwrap().rows.len(),
+        1
+    );
     let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001", None).unwrap().unwrap();
     assert_eq!((story.events.len(), story.decision.unwrap().cycle_id), (2, 1));
     assert_eq!(journal.reader.order_story("none", None).unwrap(), None);
@@ -215,7 +218,9 @@ fn an_orders_position_is_what_the_gateway_listed_last() {
     let journal = Journal::new();
     let id = |number: i64| format!("00000000-0000-4000-8000-00000000000{number}");
     // 1 and 2 are listed, of which the other side has released 2; 3 is not; 4 was released and is not; 5 came after the list.
-    for (number, bar, closed) in [(1, 0, "NULL"), (2, 1, "1767578400000"), (3, 2, "NULL"), (4, 3, "1767578400000"), (5, 6, "NULL")] {
+    for (number, bar, closed) in
+        [(1, 0, "NULL"), (2, 1, "1767578400000"), (3, 2, "NULL"), (4, 3, "1767578400000"), (5, 6, "NULL")]
+    {
         let rest = format!("'filled', {number}, 1.2, NULL, {closed}");
         journal.order(&id(number), "EURUSD", MONDAY + bar * HOUR, &rest);
     }

@@ -197,7 +197,9 @@ pub(super) fn complete(
 fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
     let mut units = HashMap::new();
     for order in orders {
-        let Some(profit) = order.profit.as_mut().filter(|it| it.amount.is_some() && it.unit.is_none()) else { continue };
+        let Some(profit) = order.profit.as_mut().filter(|it| it.amount.is_some() && it.unit.is_none()) else {
+            continue;
+        };
         if !units.contains_key(&order.account) {
             units.insert(order.account.clone(), told::currency(connection, &order.account)?);
         }

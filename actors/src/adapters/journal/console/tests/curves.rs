@@ -56,9 +56,13 @@ fn a_peak_whose_row_was_forgotten_is_still_the_peak() {
 #[test]
 fn another_start_on_paper_is_no_drawdown() {
     let mut journal = Journal::new();
-    for (minute, start, equity) in [(1, 100_000, 100_100), (2, 100_000, 100_050), (3, 10_000, 10_050), (4, 10_000, 10_020)] {
+    for (minute, start, equity) in
+        [(1, 100_000, 100_100), (2, 100_000, 100_050), (3, 10_000, 10_050), (4, 10_000, 10_020)]
+    {
         let at_ms = MONDAY * 1_000 + minute * 60_000;
-        journal.run(&format!("INSERT INTO paper_equity VALUES ({at_ms}, '{ACCOUNT}', {start}, {equity}, {equity}, 0, 0, 0);"));
+        journal.run(&format!(
+            "INSERT INTO paper_equity VALUES ({at_ms}, '{ACCOUNT}', {start}, {equity}, {equity}, 0, 0, 0);"
+        ));
     }
     let now_ms = MONDAY * 1_000 + 5 * 60_000;
     let paper = journal.reader.equity(&at(now_ms), Range::Day).unwrap().paper.unwrap();

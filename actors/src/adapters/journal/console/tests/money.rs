@@ -33,8 +33,14 @@ fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
     assert_eq!((month.amount, month.why.clone()), (Some(7.0), silent.map(|why| format!("not up to date: {why}"))));
     let yesterday = &money.days[0].sums.live;
     assert_eq!((yesterday.amount, yesterday.why.is_some()), (Some(7.0), true), "it did not see the end of that day");
-    assert_eq!(journal.reader.money(&Ledgers { told_ms: Some(at(1)), ..of(1) }, &[]).unwrap().days[0].sums.live.why, None);
-    journal.run(&format!("INSERT INTO realised VALUES ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, 1.0, 1, 0.1);", at(1)));
+    assert_eq!(
+        journal.reader.money(&Ledgers { told_ms: Some(at(1)), ..of(1) }, &[]).unwrap().days[0].sums.live.why,
+        None
+    );
+    journal.run(&format!(
+        "INSERT INTO realised VALUES ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, 1.0, 1, 0.1);",
+        at(1)
+    ));
     assert_eq!(today(&of(1)).0, Some(1.0), "what is known is shown");
 }
 
@@ -101,10 +107,11 @@ fn an_account_on_paper_that_is_off_is_not_shown_as_if_it_went_on() {
     journal.run(&format!(
         "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
          confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, entry_at, entry_price, created_at_ms, updated_at_ms)
-         VALUES ('p1', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, 0, 1, 1.1001, 0, 1, 1.1, 0, 0);
+         VALUES ('00000000-0000-4000-8000-000000000001', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', 0, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, 0, 1, 1.1001, 0, 1, 1.1, 0, 0);
          INSERT INTO paper_equity VALUES (1, '{ACCOUNT}', 10000, 10000, 10001, 0, 10, 0);"
     ));
-    for (no_paper, count, start, open) in [(None, 1, Some(10_000.0), Some(1.0)), (Some("paper is off"), 0, None, None)] {
+    for (no_paper, count, start, open) in [(None, 1, Some(10_000.0), Some(1.0)), (Some("paper is off"), 0, None, None)]
+    {
         let of = Ledgers { no_paper, ..at(MONDAY * 1_000) };
         let positions = journal.reader.positions(&of, &HashMap::new()).unwrap().rows;
         let (_, paper) = journal.reader.today(&of).unwrap();

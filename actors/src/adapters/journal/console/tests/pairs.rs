@@ -248,8 +248,7 @@ fn pairs_of_a_short_span_do_not_read_a_long_journal() {
 #[test]
 fn the_day_so_far_asks_for_no_pairs() {
     let journal = journal();
-    let of =
-        Ledgers { account: ACCOUNT.into(), now_ms: (MONDAY + 5 * HOUR) * 1_000, ..Ledgers::default() };
+    let of = Ledgers { account: ACCOUNT.into(), now_ms: (MONDAY + 5 * HOUR) * 1_000, ..Ledgers::default() };
     let before = journal.reader.today(&of).unwrap();
     journal.run("ALTER TABLE orders RENAME TO gone");
     assert_eq!(journal.reader.today(&of).unwrap(), before);
