@@ -4,7 +4,7 @@ use crate::settings::Resolved;
 use sentinel_actors::domain::{
     build_info::BuildInfo, calendar::Calendar, drift::Reference, interval::Interval, schedule::Schedule,
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Duration};
 
 /// A symbol.
 #[derive(Debug, Clone)]
@@ -116,6 +116,11 @@ impl Facts {
             hosts: settings.console.hosts.clone(),
             bind: settings.console.bind.clone(),
         }
+    }
+
+    /// Our name for each of the broker's, in lower case.
+    pub fn gateway_names(&self) -> HashMap<String, String> {
+        self.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect()
     }
 
     /// The symbol of this name, if it is configured.

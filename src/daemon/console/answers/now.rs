@@ -1,6 +1,6 @@
 //! The view Now: all that a person has to know first.
 
-use super::{Answer, Body, answer, as_json, health, millis, orders::gateway_names, sent, unread};
+use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
 use crate::daemon::console::{
     app_state::AppState,
     facts::Facts,
@@ -168,7 +168,7 @@ fn read(journal: &mut ConsoleReader, of: &Ledgers, facts: &Facts, since_ms: Opti
     Ok(Rows {
         decisions: journal.newest_decisions()?,
         signals,
-        positions: journal.positions(of, &gateway_names(facts))?.counts(),
+        positions: journal.positions(of, &facts.gateway_names())?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,
         halt: stopped(journal, &of.account, since_ms, facts.failures_max)?,

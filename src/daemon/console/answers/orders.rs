@@ -1,11 +1,10 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
 use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, now::ledgers, sent, unread};
-use crate::daemon::console::{app_state::AppState, facts::Facts, security::failure};
+use crate::daemon::console::{app_state::AppState, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
 use serde_json::json;
-use std::collections::HashMap;
 
 pub async fn orders(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
     sent(make_orders(&request, &app).await)
@@ -63,13 +62,8 @@ async fn told(app: &AppState) -> Option<(String, i64)> {
     Some((app.facts.journal_account.clone(), millis(told_at)))
 }
 
-/// Our name for each of the broker's, in lower case.
-pub(super) fn gateway_names(facts: &Facts) -> HashMap<String, String> {
-    facts.symbols.iter().map(|symbol| (symbol.gateway_name.to_lowercase(), symbol.name.clone())).collect()
-}
-
 async fn make_positions(request: &HttpRequest, app: &AppState) -> Answer {
-    let names = gateway_names(&app.facts);
+    let names = app.facts.gateway_names();
     let told = health(app).await?.account;
     let of = ledgers(app, &told);
     let positions = app.reader.journal(move |journal| journal.positions(&of, &names)).await;
