@@ -1,27 +1,32 @@
-//! What `sentinel study` takes with odds in a file: 5,000 bars, and a million with a side named in each of them. Fails above 2 s, and
-//! 60 s and 500 MB. Then the look-ahead check, which a study makes before it asks a model, of as many bars, as they are and made
-//! of finer ones: together with the study it has to stay below the same bounds. `SENTINEL_BENCH_BARS` is another number of bars
-//! than a million.
+//! What `sentinel study` takes with odds in a file, and with the same odds from a journal, whose features it makes again: 5,000 bars, and
+//! a million with a side named in each of them. Fails above 2 s, and 60 s and 500 MB. Then the look-ahead check, which a study makes
+//! before it asks a model, of as many bars, as they are and made of finer ones: together with the study it has to stay below the
+//! same bounds. `SENTINEL_BENCH_BARS` is another number of bars than a million.
 
-#![allow(clippy::unwrap_used, missing_docs)] // a failing bench panics
+#![allow(clippy::unwrap_used, clippy::panic, missing_docs)] // a failing bench panics
 #![allow(clippy::print_stdout)] // its figures
 
+mod measured;
+
+use measured::{bars_asked, most_memory, run};
+use rusqlite::{Connection, params};
 use sentinel::tools::study::{
     inputs::{Recipe, functions::Functions},
     look_ahead::{Series, check},
 };
 use sentinel_actors::{
+    adapters::journal::{Store, sequence_sha256},
     domain::{bar::Bar, calendar::Calendar, features::TimeColumns, interval::Interval},
     fetcher::OnGap,
 };
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{BufWriter, Write},
     path::Path,
-    process::{Command, Stdio},
-    thread,
     time::{Duration, Instant},
 };
+
+const LOOKBACK: usize = 200;
 
 /// A walk of minutes in a market that never closes, and odds that know nothing of it; the same each time.
 fn write(folder: &Path, count: u32) {
@@ -48,31 +53,53 @@ fn write(folder: &Path, count: u32) {
     odds.flush().unwrap();
 }
 
-/// Runs it; how long it took, and its most memory in KiB.
-fn run(folder: &Path) -> (Duration, u64) {
-    let began = Instant::now();
-    let mut study = Command::new(env!("CARGO_BIN_EXE_sentinel"))
-        .args(["study", "--bars", "eurusd.csv", "--odds", "odds.csv", "--out", "out", "--studies", "studies.db"])
-        .args(["--interval", "1m", "--spread-points", "8", "--trained-until", "2020-09-13"])
-        .env("SENTINEL__MARKET__CALENDAR", "always")
-        .current_dir(folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let status = format!("/proc/{}/status", study.id());
-    let mut most = 0;
-    let done = loop {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        most = most.max(line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(0));
-        if let Some(done) = study.try_wait().unwrap() {
-            break done;
+/// The same odds as a daemon records them, with the features that it made of each window, a cycle for each bar.
+fn record(folder: &Path) {
+    let path = folder.join("journal.db");
+    drop(Store::open(&path).unwrap());
+    let mut journal = Connection::open(&path).unwrap();
+    let cycles = journal.transaction().unwrap();
+    let numbers = |line: &str| line.split(',').filter_map(|field| field.parse().ok()).collect::<Vec<f64>>();
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let (bars, odds, mut window) = (read("eurusd.csv"), read("odds.csv"), Vec::new());
+    for (cycle, (bar, odds)) in (1_i64..).zip(bars.lines().zip(odds.lines()).skip(1)) {
+        let [open_time, open, high, low, close, volume] = numbers(bar)[..] else { panic!("{bar}") };
+        let [closed, sell, hold, buy] = numbers(odds)[..] else { panic!("{odds}") };
+        window.push(Bar { open_time: open_time as i64, open, high, low, close, volume });
+        if window.len() > LOOKBACK {
+            window.remove(0);
         }
-        thread::sleep(Duration::from_millis(5));
-    };
-    assert!(done.success());
-    (began.elapsed(), most)
+        if window.len() < LOOKBACK {
+            continue;
+        }
+        let made = (Functions::OF_THE_DAEMON.features)(&window, LOOKBACK - 1, LOOKBACK, TimeColumns::Utc).unwrap();
+        let features = made.tabular.map(f64::to_le_bytes);
+        let insert = "INSERT INTO decisions (cycle_id, symbol, bar_close_time, close, bars, features, sequence_sha256, p_sell, p_hold,
+                      p_buy, threshold, action) VALUES (?1, 'EURUSD', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0.6, 'HOLD')";
+        let row = params![
+            cycle,
+            closed as i64,
+            close,
+            LOOKBACK as i64,
+            features.as_flattened(),
+            sequence_sha256(&made.sequence),
+            sell,
+            hold,
+            buy
+        ];
+        cycles.prepare_cached(insert).unwrap().execute(row).unwrap();
+        let row = params![closed as i64, sell.max(hold).max(buy), cycle];
+        let insert = "INSERT INTO confidences VALUES ('baseline', 'EURUSD', ?1, ?2, ?3)";
+        cycles.prepare_cached(insert).unwrap().execute(row).unwrap();
+    }
+    cycles.commit().unwrap();
+}
+
+/// Studies these odds; how long it took, and its most memory in KiB.
+fn study(folder: &Path, odds: &[&str]) -> (Duration, u64) {
+    let args = ["study", "--bars", "eurusd.csv", "--out", "out", "--studies", "studies.db", "--interval", "1m"];
+    let costs = ["--spread-points", "8", "--trained-until", "2020-09-13"];
+    run(folder, &[&args[..], &costs, odds].concat())
 }
 
 /// Makes every decision on bars of this interval again, from so many bars of a file; how long it took.
@@ -90,8 +117,8 @@ fn look_ahead(count: u32, interval: Interval) -> Duration {
     let bars = made.as_deref().unwrap_or(&source);
     let times: Vec<i64> = bars.iter().map(|bar| bar.close_time(interval, &calendar)).collect();
     let (time_columns, on_gap) = (TimeColumns::Utc, OnGap::Continue);
-    let recipe = Recipe { interval, calendar: &calendar, jump_max: 0.5, lookback_bars: 200, time_columns, on_gap };
-    let places: Vec<usize> = (199..bars.len()).collect();
+    let recipe = Recipe { interval, calendar: &calendar, jump_max: 0.5, lookback_bars: LOOKBACK, time_columns, on_gap };
+    let places: Vec<usize> = (LOOKBACK - 1..bars.len()).collect();
     let series = Series { bars, times: &times, finer: made.is_some().then_some(source.as_slice()) };
     let began = Instant::now();
     let found = check(series, &places, &recipe, &functions, |_| {});
@@ -99,31 +126,27 @@ fn look_ahead(count: u32, interval: Interval) -> Duration {
     began.elapsed()
 }
 
-/// Most memory of this process so far, in KiB.
-fn most_memory() -> u64 {
-    let text = fs::read_to_string("/proc/self/status").unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.split_whitespace().next().unwrap().parse().unwrap()
+/// Prints it, and fails above a bound.
+fn hold(what: &str, (took, kib): (Duration, u64), (seconds_max, mb_max): (f64, u64)) {
+    let seconds = took.as_secs_f64();
+    println!("{what}: {seconds:.1} s, {} MiB", kib / 1_024);
+    let is_within = seconds <= seconds_max && kib > 0 && kib * 1_024 <= mb_max * 1_000_000;
+    assert!(is_within, "{what}: more than {seconds_max} s or {mb_max} MB");
 }
 
 fn main() {
-    let most = std::env::var("SENTINEL_BENCH_BARS").ok().and_then(|bars| bars.parse().ok()).unwrap_or(1_000_000);
-    for (count, seconds, mb) in [(5_000, 2.0, 100), (most, 60.0, 500)] {
+    for (count, bounds) in [(5_000, (2.0, 100)), (bars_asked(), (60.0, 500))] {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), count);
-        let (took, kib) = run(folder.path());
-        let shown = took.as_secs_f64();
-        println!("study of {count} bars: {shown:.1} s, {} MiB", kib / 1_024);
-        assert!(shown <= seconds && kib * 1_024 <= mb * 1_000_000, "more than {seconds} s or {mb} MB");
+        let of_file = study(folder.path(), &["--odds", "odds.csv"]);
+        hold(&format!("study of {count} bars, odds in a file"), of_file, bounds);
+        record(folder.path());
+        let of_journal = study(folder.path(), &["--journal", "journal.db"]);
+        hold(&format!("study of {count} bars, odds and features in a journal"), of_journal, bounds);
         for interval in [Interval::OneMinute, Interval::FifteenMinutes, Interval::FourHours] {
-            let checked = look_ahead(count, interval).as_secs_f64();
-            let (name, kib) = (interval.as_str(), most_memory());
-            println!("look-ahead check of {count} bars for {name}: {checked:.1} s, {} MiB", kib / 1_024);
-            let both = shown + checked;
-            assert!(
-                both <= seconds && kib * 1_024 <= mb * 1_000_000,
-                "with the study {both:.1} s, or more than {mb} MB"
-            );
+            let both = of_file.0 + look_ahead(count, interval);
+            let what = format!("look-ahead check of {count} bars for {}, with the study of a file", interval.as_str());
+            hold(&what, (both, most_memory("self").unwrap()), bounds);
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Whether features that were recorded with odds are those that these bars give. Each decision's are made again from its window and
-//! compared bit for bit; only of those that are equal does the look-ahead check of these bars say anything.
+//! compared bit for bit; only of those that are equal does the look-ahead check of these bars say anything. One thread reads the journal,
+//! all cores compare.
+
+#[cfg(test)]
+mod tests;
 
 use super::{Recipe, functions::Functions};
 use crate::tools::{
@@ -23,9 +27,13 @@ use sentinel_actors::{
     },
     domain::features::FeatureSet,
 };
+use std::{
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
+};
 
-/// Decisions between two lines of progress.
-const SHOWN_EVERY: usize = 256;
+/// Decisions that are read and compared at a time.
+const BLOCK: usize = 256;
 
 /// Decisions of a journal.
 #[derive(Debug)]
@@ -39,12 +47,10 @@ pub struct Rows {
 }
 
 /// What a decision came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Found {
     Equal,
-    /// With the bars as they were then.
-    EqualThen,
-    /// With the first field that differs.
-    Other(String),
+    Other,
     /// The journal has no features of it, or no digest of their sequence.
     WithoutFeatures,
     /// There are too few bars up to its own.
@@ -63,66 +69,151 @@ pub fn check(
 ) -> anyhow::Result<LookAhead> {
     let mut progress = Progress::default();
     let mut remade = Remade { decisions: decisions.len() as u64, ..Remade::default() };
-    let mut equal = Vec::with_capacity(decisions.len());
-    for (count, decision) in decisions.iter().enumerate() {
-        if count % SHOWN_EVERY == 0 {
-            progress.show(|| format!("recorded features: {count} of {} decisions", decisions.len()));
-        }
-        let at = decision.bar as usize;
-        match one(rows, series, at, recipe)? {
+    let (mut equal, mut others) = (Vec::with_capacity(decisions.len()), Vec::new());
+    for (at, found) in compared(rows, series, decisions, recipe, &mut progress)? {
+        match found {
             Found::Equal => equal.push(at),
-            Found::EqualThen => {
-                remade.earlier += 1;
-                equal.push(at);
-            }
-            Found::Other(what) => {
-                remade.other += 1;
-                remade.first.get_or_insert_with(|| format!("bar {}, {what}", time(series.times[at])));
-            }
+            Found::Other => others.push(at),
             Found::WithoutFeatures => remade.without_features += 1,
             Found::Short => remade.short += 1,
         }
     }
+    for at in others {
+        let closed = series.times[at];
+        if is_equal_then(rows, closed, recipe)? {
+            remade.earlier += 1;
+            equal.push(at);
+            continue;
+        }
+        remade.other += 1;
+        if remade.first.is_none() {
+            let differs = differs(series, at, &recorded(rows, closed)?, recipe).unwrap_or_default();
+            remade.first = Some(format!("bar {}, {differs}", time(closed)));
+        }
+    }
+    equal.sort_unstable();
     remade.equal = equal.len() as u64;
     let found = look_ahead::check_shown(series, &equal, recipe, &mut progress);
     progress.end();
     Ok(LookAhead { recorded: Some(remade), ..found })
 }
 
-fn one(rows: &Rows, series: Series<'_>, at: usize, recipe: &Recipe<'_>) -> anyhow::Result<Found> {
-    let place = rows.rows.binary_search_by_key(&series.times[at], |row| row.0);
-    let recorded =
-        place.map_or_else(|_| Ok(RecordedFeatures::default()), |place| rows.store.features_of(rows.rows[place].1))?;
-    let (Some(features), Some(digest)) = (&recorded.features, &recorded.sequence_sha256) else {
-        return Ok(Found::WithoutFeatures);
-    };
-    if at + 1 < recipe.lookback_bars {
-        return Ok(Found::Short);
+/// Decisions with what the journal has of them.
+type Block = Vec<(usize, RecordedFeatures)>;
+type Receiving = Arc<Mutex<mpsc::Receiver<Block>>>;
+
+/// Compares all of them on all cores, and answers in the order of the bars.
+fn compared(
+    rows: &Rows,
+    series: Series<'_>,
+    decisions: &[Decision],
+    recipe: &Recipe<'_>,
+    progress: &mut Progress,
+) -> anyhow::Result<Vec<(usize, Found)>> {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    // A full queue holds up the reading, so that little is in memory at a time.
+    let (send, receive) = mpsc::sync_channel::<Block>(2 * cores);
+    let receive = Arc::new(Mutex::new(receive));
+    thread::scope(|scope| {
+        let worker = |receive: Receiving| scope.spawn(move || compare_blocks(&receive, series, recipe));
+        let workers: Vec<_> = (0..cores).map(|_| worker(Arc::clone(&receive))).collect();
+        // The workers alone have it: if all of them panic, the sending ends.
+        drop(receive);
+        let read = read_blocks(rows, series, decisions, &send, progress);
+        drop(send);
+        let mut found = Vec::with_capacity(decisions.len());
+        for worker in workers {
+            // A panic there is a defect and is passed on.
+            found.extend(worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        found.sort_unstable_by_key(|(at, _)| *at);
+        read.map(|()| found)
+    })
+}
+
+fn read_blocks(
+    rows: &Rows,
+    series: Series<'_>,
+    decisions: &[Decision],
+    send: &mpsc::SyncSender<Block>,
+    progress: &mut Progress,
+) -> anyhow::Result<()> {
+    for (count, block) in decisions.chunks(BLOCK).enumerate() {
+        progress.show(|| format!("recorded features: {} of {} decisions", count * BLOCK, decisions.len()));
+        let read = |decision: &Decision| {
+            let at = decision.bar as usize;
+            Ok((at, recorded(rows, series.times[at])?))
+        };
+        let block = block.iter().map(read).collect::<anyhow::Result<Block>>()?;
+        if send.send(block).is_err() {
+            // Every worker has panicked.
+            break;
+        }
     }
-    let made = (Functions::OF_THE_DAEMON.features)(series.bars, at, recipe.lookback_bars, recipe.time_columns);
-    let other = match made {
-        Ok(made) => match same(features, Some(digest), &made) {
-            Ok(()) => return Ok(Found::Equal),
-            Err(differs) => format!("{}: {} recorded, {} made", differs.field, differs.recorded, differs.replayed),
-        },
-        Err(error) => error.to_string(),
-    };
-    let then = made_then(rows, &recorded, series.times[at], recipe)?;
-    let is_equal = then.is_some_and(|made| same(features, Some(digest), &made).is_ok());
-    Ok(if is_equal { Found::EqualThen } else { Found::Other(other) })
+    Ok(())
+}
+
+fn compare_blocks(
+    receive: &Mutex<mpsc::Receiver<Block>>,
+    series: Series<'_>,
+    recipe: &Recipe<'_>,
+) -> Vec<(usize, Found)> {
+    let mut found = Vec::new();
+    loop {
+        // A statement of its own, so that the lock is not held while the block is compared.
+        let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(block) = next else { return found };
+        found.extend(block.iter().map(|(at, recorded)| (*at, compare(series, *at, recorded, recipe))));
+    }
+}
+
+/// What the journal has of the decision on the bar that closed then.
+fn recorded(rows: &Rows, closed: i64) -> anyhow::Result<RecordedFeatures> {
+    let place = rows.rows.binary_search_by_key(&closed, |row| row.0);
+    place.map_or_else(|_| Ok(RecordedFeatures::default()), |place| Ok(rows.store.features_of(rows.rows[place].1)?))
+}
+
+fn compare(series: Series<'_>, at: usize, recorded: &RecordedFeatures, recipe: &Recipe<'_>) -> Found {
+    if recorded.features.is_none() || recorded.sequence_sha256.is_none() {
+        Found::WithoutFeatures
+    } else if at + 1 < recipe.lookback_bars {
+        Found::Short
+    } else if differs(series, at, recorded, recipe).is_none() {
+        Found::Equal
+    } else {
+        Found::Other
+    }
+}
+
+/// What differs first between recorded features and those of the bar at this place; `None` if nothing does.
+fn differs(series: Series<'_>, at: usize, recorded: &RecordedFeatures, recipe: &Recipe<'_>) -> Option<String> {
+    let features = recorded.features.as_deref().unwrap_or_default();
+    match (Functions::OF_THE_DAEMON.features)(series.bars, at, recipe.lookback_bars, recipe.time_columns) {
+        Ok(made) => {
+            let differs = same(features, recorded.sequence_sha256.as_deref(), &made).err()?;
+            Some(format!("{}: {} recorded, {} made", differs.field, differs.recorded, differs.replayed))
+        }
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+/// Whether the archive has the bars as they were then, and these give the recorded features.
+fn is_equal_then(rows: &Rows, closed: i64, recipe: &Recipe<'_>) -> anyhow::Result<bool> {
+    let Some(archive) = &rows.archive else { return Ok(false) };
+    let recorded = recorded(rows, closed)?;
+    let features = recorded.features.as_deref().unwrap_or_default();
+    let then = made_then(archive, &recorded, closed, recipe)?;
+    Ok(then.is_some_and(|made| same(features, recorded.sequence_sha256.as_deref(), &made).is_ok()))
 }
 
 /// The features of the window that the daemon had, found in the archive by its digest. `None` if it is not there.
 fn made_then(
-    rows: &Rows,
+    (archive, symbol): &(Archive, String),
     recorded: &RecordedFeatures,
     closed: i64,
     recipe: &Recipe<'_>,
 ) -> anyhow::Result<Option<FeatureSet>> {
-    let (Some((archive, symbol)), Some(digest), Some(count)) = (&rows.archive, &recorded.bars_sha256, recorded.bars)
-    else {
-        return Ok(None);
-    };
+    let (Some(digest), Some(count)) = (&recorded.bars_sha256, recorded.bars) else { return Ok(None) };
     let count = usize::try_from(count).unwrap_or(0);
     // Another length of the window is another setting, and the check that follows would look at other windows.
     if count != recipe.lookback_bars {
