@@ -246,24 +246,20 @@ impl Journal {
             return;
         }
         self.pruned_at = Some(now);
-        match self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) {
-            Ok(Pruned { rows, paper, others }) => {
-                if rows > 0 {
-                    info!(rows, "forgot old rows of the journal");
-                }
-                let faults =
-                    paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
-                for (name, error) in faults {
-                    self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
-                    error!(
-                        stage = "journal",
-                        error = name,
-                        "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
-                    );
-                }
-            }
-            // Said by `with_store`.
-            Err(_) => {}
+        // A failure of all of it is logged, counted and shown by `with_store`.
+        let Ok(pruned) = self.with_store(|store, config| store.prune(now, Keep::new(config.keep))) else { return };
+        let Pruned { rows, paper, others } = pruned;
+        if rows > 0 {
+            info!(rows, "forgot old rows of the journal");
+        }
+        let faults = paper.iter().map(|error| ("paper", error)).chain(others.iter().map(|error| ("journal", error)));
+        for (name, error) in faults {
+            self.config.metrics.dropped(ActorName::Journal, DropReason::Invalid, 1);
+            error!(
+                stage = "journal",
+                error = name,
+                "old rows cannot be deleted: {error}. It is tried again in a day; orders do not depend on it"
+            );
         }
     }
 }
