@@ -329,7 +329,7 @@ fn a_month_is_counted_from_all_of_it_however_short_decisions_are_kept() {
 }
 
 #[test]
-fn an_account_is_silent_if_nothing_was_told_for_longer_than_its_looks_are_apart() {
+fn an_account_is_silent_after_longer_than_its_looks_are_apart() {
     let disk = Disk::new();
     let mut store = disk.open();
     let told_at = MIDNIGHT - Duration::from_secs(60);

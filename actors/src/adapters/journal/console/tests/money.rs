@@ -102,7 +102,7 @@ fn days_of_which_orders_were_forgotten_are_not_listed() {
 }
 
 #[test]
-fn an_account_on_paper_that_is_off_is_not_shown_as_if_it_went_on() {
+fn paper_that_is_off_is_not_shown() {
     let journal = Journal::new();
     journal.run(&format!(
         "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
