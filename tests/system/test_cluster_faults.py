@@ -43,7 +43,7 @@ class World:
         self.gateway = harness.gateway("v43")
         self.gateway.record = harness.directory / "received.jsonl"
         self.proxies = {number: Proxy(etcd.port) for number in NUMBERS}
-        self.etcd_lock = threading.Lock()
+        self.etcd_lock, self.start_lock = threading.Lock(), threading.Lock()
         begin(harness, etcd)
 
     def journal(self, number: int) -> Path:
@@ -55,7 +55,9 @@ class World:
 
     def start(self, number: int):
         args = ("--interval", "1m", "--symbol", SYMBOLS, "--journal", str(self.journal(number)))
-        self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
+        # The harness names the folder of a daemon by how many there were before.
+        with self.start_lock:
+            self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
 
     def end(self, number: int, how: signal.Signals):
         self.daemons[number].send(how)
