@@ -146,7 +146,7 @@ impl Member {
         me.record.at = wall_s;
         self.lose(Duration::MAX);
         let (member, seen) = (key::member(self.name()), key::seen(self.name()));
-        let changes = vec![Change::Delete(Span::one(&member)), Change::put(seen, Value::Member(me))];
+        let changes = vec![Change::Delete(Span::one(&member)), Change::put(seen, Value::Member(Box::new(me)))];
         let compare = vec![Compare::Created(member, epoch)];
         Some((Request::Transact(Transaction { compare, changes, reads: Vec::new() }), lease))
     }
@@ -249,9 +249,9 @@ impl Member {
             Compare::Changed(key::LAST.into(), base.last_revision),
         ];
         let changes = vec![
-            Change::Put { key: member, value: Value::Member(me.clone()), lease },
+            Change::Put { key: member, value: Value::Member(Box::new(me.clone())), lease },
             self.last(me.record.clone()),
-            Change::put(seen, Value::Member(me)),
+            Change::put(seen, Value::Member(Box::new(me))),
         ];
         Transaction { compare, changes, reads: View::spans() }
     }
@@ -263,7 +263,7 @@ impl Member {
             self.state = State::Revoking { lease };
             return;
         };
-        self.me = me;
+        self.me = *me;
         (self.from, self.until) = (base.settles_at, until);
         self.state = State::In { lease, epoch, renewed: None, keepalive_at: self.asked_at + self.terms.keepalive };
     }
@@ -277,7 +277,7 @@ impl Member {
             self.view.seen().filter(|(name, it)| name != self.name() && it.is_some_and(is_old)).take(FORGOTTEN_AT_ONCE);
         let mut changes: Vec<_> = old.map(|(name, _)| Change::Delete(Span::one(&key::seen(&name)))).collect();
         changes.push(self.last(self.me.record.clone()));
-        changes.push(Change::put(seen, Value::Member(self.me.clone())));
+        changes.push(Change::put(seen, Value::Member(Box::new(self.me.clone()))));
         Transaction { compare: vec![Compare::Created(member, epoch)], changes, reads: View::spans() }
     }
 
@@ -285,7 +285,7 @@ impl Member {
     /// another one's clock may be ahead.
     fn last(&self, record: Record) -> Change {
         let written = self.view.last().and_then(|last| last.record).map_or(i64::MIN, |record| record.at);
-        Change::put(key::LAST, Value::Record(Record { at: record.at.max(written), ..record }))
+        Change::put(key::LAST, Value::Record(Box::new(Record { at: record.at.max(written), ..record })))
     }
 
     fn viewed(&mut self, now: Duration, done: &Done) {

@@ -46,7 +46,7 @@ impl Planner {
         let next = self.next(now, view, now >= since + REBALANCE_PAUSE);
         (next != view.plan()).then(|| Transaction {
             compare: vec![Compare::Changed(key::PLAN.into(), version), Compare::Created(key::member(name), epoch)],
-            changes: vec![Change::put(key::PLAN, Value::Plan(next))],
+            changes: vec![Change::put(key::PLAN, Value::Plan(Box::new(next)))],
             reads: View::spans(),
         })
     }
@@ -56,7 +56,7 @@ impl Planner {
             .members()
             .map(|(name, entry)| {
                 let member = match &entry.value {
-                    Some(Value::Member(member)) => Some(member),
+                    Some(Value::Member(member)) => Some(&**member),
                     _ => None,
                 };
                 let since = self.members.get(&name).map_or(now, |(_, since)| *since);

@@ -17,13 +17,13 @@ use uuid::Uuid;
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// Of `claim` and `last`.
-    Record(Record),
+    Record(Box<Record>),
     /// Of `members/` and `seen/`.
-    Member(Member),
+    Member(Box<Member>),
     /// Of `drain/`.
     Drain(Drain),
     /// Of `plan`.
-    Plan(Plan),
+    Plan(Box<Plan>),
     /// Of `shards/`.
     Owner(Owner),
     /// Of `orders/` and `open/`.

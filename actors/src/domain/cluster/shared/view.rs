@@ -47,7 +47,7 @@ impl View {
     /// The plan; without one nobody should own anything.
     pub fn plan(&self) -> Plan {
         match self.plan.as_ref().and_then(|entry| entry.value.as_ref()) {
-            Some(Value::Plan(plan)) => plan.clone(),
+            Some(Value::Plan(plan)) => (**plan).clone(),
             _ => Plan::default(),
         }
     }
@@ -72,7 +72,7 @@ impl View {
     pub fn seen(&self) -> impl Iterator<Item = (String, Option<&Member>)> {
         self.seen.iter().map(|entry| {
             let member = match &entry.value {
-                Some(Value::Member(member)) => Some(member),
+                Some(Value::Member(member)) => Some(&**member),
                 _ => None,
             };
             (entry.name(), member)
@@ -94,7 +94,7 @@ impl View {
 
 fn stored(entry: &Entry) -> Stored {
     let record = match &entry.value {
-        Some(Value::Record(record)) => Some(record.clone()),
+        Some(Value::Record(record)) => Some((**record).clone()),
         _ => None,
     };
     let Entry { create_revision, mod_revision, lease, .. } = *entry;

@@ -36,8 +36,8 @@ impl FakeEtcd {
 
     /// The keys of a span.
     pub fn read(&self, span: &Span) -> Vec<Entry> {
-        let all = self.keys.range(span.from.clone()..span.to.clone()).map(|(_, entry)| entry.clone());
-        if span.is_newest { all.last().into_iter().collect() } else { all.collect() }
+        let mut all = self.keys.range(span.from.clone()..span.to.clone()).map(|(_, entry)| entry.clone());
+        if span.is_newest { all.next_back().into_iter().collect() } else { all.collect() }
     }
 
     /// `None`: an answer that is no answer, as a write with a lease that is gone has.
@@ -107,8 +107,11 @@ impl FakeEtcd {
 
     /// The same for a daemon in guard mode.
     pub fn answer_guard(&mut self, ask: Ask, now_ms: u64) -> Option<EtcdAnswer> {
-        let put =
-            |key: &str, record: Record, lease| Change::Put { key: key.into(), value: Value::Record(record), lease };
+        let put = |key: &str, record: Record, lease| Change::Put {
+            key: key.into(),
+            value: Value::Record(Box::new(record)),
+            lease,
+        };
         let (compare, changes) = match ask {
             Ask::Look => (Vec::new(), Vec::new()),
             Ask::Claim { lease, last_revision, record } => (
@@ -155,7 +158,7 @@ fn guards(answer: Answer) -> Option<EtcdAnswer> {
 
 fn stored(entry: &Entry) -> Stored {
     let record = match &entry.value {
-        Some(Value::Record(record)) => Some(record.clone()),
+        Some(Value::Record(record)) => Some((**record).clone()),
         Some(Value::Member(member)) => Some(member.record.clone()),
         _ => None,
     };

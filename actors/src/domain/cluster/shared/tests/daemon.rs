@@ -11,7 +11,8 @@ use std::collections::{HashSet, VecDeque};
 pub const MEMBERSHIP: usize = 0;
 pub const ORDERS: usize = 1;
 const CYCLE: Duration = Duration::from_secs(5);
-const GIVES_UP_AFTER: Duration = Duration::from_secs(2);
+/// Of each connection. A lost answer to a claim leaves time to read it back.
+const GIVES_UP_AFTER: [Duration; 2] = [Duration::from_secs(2), Duration::from_millis(700)];
 /// As `reconcile::SETTLES_AFTER`.
 const PROVES_AFTER: Duration = Duration::from_secs(7);
 
@@ -19,7 +20,7 @@ const PROVES_AFTER: Duration = Duration::from_secs(7);
 pub enum Task {
     Claiming(Box<OrderClaim>),
     /// Sent; the gateway answers then (true time).
-    Sent(Claim, u64, Outcome),
+    Sent(Box<Claim>, u64, Outcome),
 }
 
 pub struct Daemon {
@@ -32,6 +33,10 @@ pub struct Daemon {
     pub paused_until: u64,
     pub down_until: u64,
     pub cut_until: u64,
+    /// The same for the connection that keeps the membership.
+    pub mute_until: u64,
+    /// When the keep-alive was sent that was answered last, true time.
+    pub kept_ms: u64,
     /// The open request of each connection: its number, and when it gives up, by its own clock.
     pub open: [Option<(u64, Duration)>; 2],
     due_at: Duration,
@@ -58,6 +63,8 @@ impl Daemon {
             paused_until: 0,
             down_until: 0,
             cut_until: 0,
+            mute_until: 0,
+            kept_ms: 0,
             open: [None, None],
             due_at: Duration::ZERO,
             next_cycle_at: Duration::ZERO,
@@ -100,7 +107,7 @@ impl Daemon {
     }
 
     pub fn sent(&mut self, on: usize, number: u64, now_ms: u64) {
-        self.open[on] = Some((number, self.clock(now_ms) + GIVES_UP_AFTER));
+        self.open[on] = Some((number, self.clock(now_ms) + GIVES_UP_AFTER[on]));
     }
 
     /// Whether the open request of a connection is given up.

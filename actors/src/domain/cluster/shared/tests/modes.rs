@@ -17,7 +17,7 @@ const STEP_MS: u64 = 100;
 const STEPS: u64 = 3_000;
 
 enum Machine {
-    Guard(Guard),
+    Guard(Box<Guard>),
     Member(Box<Member>),
 }
 
@@ -27,7 +27,7 @@ enum Asked {
 }
 
 enum Answered {
-    Guard(EtcdAnswer),
+    Guard(Box<EtcdAnswer>),
     Member(Answer),
 }
 
@@ -55,7 +55,7 @@ impl Daemon {
         let (now, wall) = (self.clock(now_ms), self.wall(now_ms));
         match self.open.take() {
             Some((Some((at, answer)), _)) if at <= now_ms => match (&mut self.machine, answer) {
-                (Machine::Guard(guard), Answered::Guard(answer)) => guard.told(now, wall, answer),
+                (Machine::Guard(guard), Answered::Guard(answer)) => guard.told(now, wall, *answer),
                 (Machine::Member(member), Answered::Member(answer)) => member.told(now, wall, &answer),
                 _ => unreachable!("a request and its answer are of one kind"),
             },
@@ -101,7 +101,7 @@ impl Daemon {
 
 fn perform(etcd: &mut FakeEtcd, asked: &Asked, now_ms: u64) -> Option<Answered> {
     match asked {
-        Asked::Guard(ask) => etcd.answer_guard(ask.clone(), now_ms).map(Answered::Guard),
+        Asked::Guard(ask) => etcd.answer_guard(ask.clone(), now_ms).map(|answer| Answered::Guard(Box::new(answer))),
         Asked::Member(request) => etcd.answer(request, now_ms).map(Answered::Member),
     }
 }
@@ -110,7 +110,7 @@ fn machine(index: usize, instance: u64, is_guard: bool) -> Machine {
     let (name, instance) = (format!("m{index}"), format!("i{instance}"));
     let member = member_record(&name, &instance);
     match is_guard {
-        true => Machine::Guard(Guard::new(Record { journal: format!("of {name}"), ..member.record }, TERMS)),
+        true => Machine::Guard(Box::new(Guard::new(Record { journal: format!("of {name}"), ..member.record }, TERMS))),
         false => Machine::Member(Box::new(Member::new(member, TERMS))),
     }
 }

@@ -17,6 +17,7 @@ fn every_order_is_sent_once_at_most_and_within_the_limits() {
         let mut owned = BTreeSet::new();
         for step in 0..STEPS {
             world.step(step * STEP_MS);
+            check_trust(&world, step * STEP_MS);
             // A shard may just be moving.
             if step + 150 > STEPS {
                 owned.extend(Shard::all().filter(|shard| is_owned(&world, *shard, step * STEP_MS)));
@@ -60,6 +61,15 @@ fn claims(world: &World, folder: &str) -> Vec<Claim> {
             other => panic!("{other:?}"),
         })
         .collect()
+}
+
+/// A lease is trusted for ten seconds after the sending of a keep-alive, by a clock that may be slower by 3 %.
+fn check_trust(world: &World, now_ms: u64) {
+    for daemon in &world.daemons {
+        let is_trusted = daemon.ownership.member().is_trusted_at(daemon.clock(now_ms));
+        let age = now_ms - daemon.kept_ms;
+        assert!(!is_trusted || age * 97 <= 1_000_000, "seed {}, {now_ms} ms: trusted after {age} ms", world.seed);
+    }
 }
 
 /// The state counts what is there.

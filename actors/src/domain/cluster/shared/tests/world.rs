@@ -24,6 +24,7 @@ struct Message {
     on: usize,
     number: u64,
     request: Request,
+    sent_at: u64,
     arrives_at: u64,
     answer: Option<(u64, Answer)>,
 }
@@ -59,7 +60,8 @@ pub struct World {
     never: HashSet<Key>,
     /// Who sent something of a bar: process and epoch.
     senders: HashMap<(String, i64), (String, i64)>,
-    pub last_sent_ms: u64,
+    /// When a claim was asked for first, true time, by its nonce.
+    attempted: HashMap<Uuid, u64>,
     pub tally: Tally,
     /// Whether the gateway refuses everything.
     refuses: bool,
@@ -83,7 +85,7 @@ impl World {
         // Somebody was there before; otherwise the first minute is lost.
         let before = Record { journal: JOURNAL.into(), ..member_record("before", "before").record };
         let mut etcd = FakeEtcd::default();
-        let changes = vec![Change::put(key::LAST, Value::Record(before))];
+        let changes = vec![Change::put(key::LAST, Value::Record(Box::new(before)))];
         etcd.transact(&Transaction { changes, ..Transaction::default() });
         Self {
             daemons: daemons.collect(),
@@ -96,7 +98,7 @@ impl World {
             delivered: HashMap::new(),
             never: HashSet::new(),
             senders: HashMap::new(),
-            last_sent_ms: 0,
+            attempted: HashMap::new(),
             tally: Tally::default(),
             refuses: seed % 4 == 2,
         }
@@ -106,7 +108,7 @@ impl World {
         match now_ms {
             ..QUIET_FROM_MS => self.faults(now_ms),
             QUIET_FROM_MS => self.daemons.iter_mut().for_each(|daemon| {
-                (daemon.paused_until, daemon.down_until, daemon.cut_until) = (0, 0, 0);
+                (daemon.paused_until, daemon.down_until, daemon.cut_until, daemon.mute_until) = (0, 0, 0, 0);
             }),
             _ => {}
         }
@@ -141,6 +143,9 @@ impl World {
             if self.chance.once_in(if self.daemons[of].task.is_some() { 60 } else { 400 }) {
                 self.daemons[of].cut_until = now_ms + self.chance.below(30_000);
             }
+            if self.chance.once_in(400) {
+                self.daemons[of].mute_until = now_ms + self.chance.below(30_000);
+            }
             if self.chance.once_in(if self.daemons[of].task.is_some() { 150 } else { 800 }) {
                 self.numbers += 1;
                 let mut fresh = self.daemons[of].restarted(&format!("i{}", self.numbers));
@@ -167,12 +172,24 @@ impl World {
     fn send(&mut self, of: usize, on: usize, request: Request, now_ms: u64) -> u64 {
         self.numbers += 1;
         let is_quiet = now_ms >= QUIET_FROM_MS;
-        let is_cut = self.daemons[of].cut_until > now_ms;
+        if let Some(claim) = claimed_in(&request) {
+            self.attempted.entry(claim.nonce).or_insert(now_ms);
+        }
+        let daemon = &self.daemons[of];
+        let is_cut = daemon.cut_until > now_ms || (on == MEMBERSHIP && daemon.mute_until > now_ms);
         if is_quiet || (!is_cut && !self.chance.once_in(30)) {
             let is_slow = !is_quiet && self.chance.once_in(15);
             let late = if is_slow { self.chance.below(20_000) } else { self.chance.below(100) };
             let arrives_at = now_ms + late;
-            self.messages.push(Message { of, on, number: self.numbers, request, arrives_at, answer: None });
+            self.messages.push(Message {
+                of,
+                on,
+                number: self.numbers,
+                request,
+                sent_at: now_ms,
+                arrives_at,
+                answer: None,
+            });
         }
         self.numbers
     }
@@ -183,6 +200,13 @@ impl World {
         arrived.sort_by_key(|it| it.arrives_at);
         for message in arrived {
             let answer = self.etcd.answer(&message.request, now_ms);
+            if let (Some(claim), Some(Answer::Done(Done { is_made: true, .. }))) =
+                (claimed_in(&message.request), &answer)
+            {
+                let owner = self.etcd.keys.get(&key::shard(Shard::of(&claim.order.symbol)));
+                let is_owner = owner.is_some_and(|owner| owner.create_revision == claim.epoch);
+                assert!(is_owner, "seed {}, {now_ms} ms: {claim:?} is not by the owner", self.seed);
+            }
             let is_quiet = now_ms >= QUIET_FROM_MS;
             let is_lost = !is_quiet && (self.daemons[message.of].cut_until > now_ms || self.chance.once_in(20));
             // Some answers are late, but not too late to be taken.
@@ -203,7 +227,11 @@ impl World {
             (it.of, it.on, it.number) == (of, on, number) && is_answered
         };
         if let Some(index) = self.messages.iter().position(is_it) {
-            let answer = self.messages.remove(index).answer.map(|(_, answer)| answer);
+            let Message { answer, sent_at, .. } = self.messages.remove(index);
+            let answer = answer.map(|(_, answer)| answer);
+            if matches!(answer, Some(Answer::Granted { .. } | Answer::KeptAlive(Some(_)))) {
+                self.daemons[of].kept_ms = sent_at;
+            }
             self.daemons[of].told(on, now_ms, answer);
         } else if self.daemons[of].gives_up(on, now_ms) {
             self.daemons[of].told(on, now_ms, None);
@@ -216,7 +244,7 @@ impl World {
         self.prove(of, now_ms);
         match self.daemons[of].task.take() {
             Some(Task::Claiming(claim)) => self.claimed(of, claim, now_ms),
-            Some(Task::Sent(claim, at, outcome)) if at <= now_ms => self.answered(of, claim, outcome, now_ms),
+            Some(Task::Sent(claim, at, outcome)) if at <= now_ms => self.answered(of, *claim, outcome, now_ms),
             task => self.daemons[of].task = task,
         }
         let bar = (WALL + (now_ms / 1_000) as i64).div_euclid(BAR_S) * BAR_S;
@@ -266,6 +294,10 @@ impl World {
         let bar = (claim.order.symbol.clone(), claim.order.bar_close_time);
         let known = self.senders.entry(bar).or_insert_with(|| sender.clone());
         assert_eq!(*known, sender, "seed {seed}, {now_ms} ms: two owners send {key}");
+        // Its clock may be slower by 3 %.
+        let (age, trust) = (now_ms - self.attempted[&claim.nonce], now_ms - self.daemons[of].kept_ms);
+        assert!(age * 97 <= 200_000, "seed {seed}, {now_ms} ms: {key} is sent {age} ms after it was claimed");
+        assert!(trust * 97 <= 1_000_000, "seed {seed}, {now_ms} ms: {key} is sent {trust} ms after a keep-alive");
         let (outcome, is_executed) = match self.chance.below(8) {
             _ if self.refuses => (Outcome::Rejected { reason: "no".into() }, false),
             0 => (Outcome::Rejected { reason: "no".into() }, false),
@@ -275,9 +307,8 @@ impl World {
         let twice = self.delivered.insert(key.clone(), Delivered { claim: claim.clone(), is_executed });
         assert!(twice.is_none(), "seed {seed}, {now_ms} ms: {key} is sent twice");
         self.tally.sent += 1;
-        self.last_sent_ms = now_ms;
         let at = now_ms + self.chance.below(if now_ms < QUIET_FROM_MS { 2_500 } else { 500 });
-        self.daemons[of].task = Some(Task::Sent(claim, at, outcome));
+        self.daemons[of].task = Some(Task::Sent(Box::new(claim), at, outcome));
     }
 
     fn answered(&mut self, of: usize, claim: Claim, outcome: Outcome, now_ms: u64) {
@@ -309,4 +340,13 @@ impl World {
             self.daemons[of].settling.push_back(Settlement::new(&claim, outcome, true));
         }
     }
+}
+
+/// The order that a request claims.
+fn claimed_in(request: &Request) -> Option<&Claim> {
+    let Request::Transact(transaction) = request else { return None };
+    transaction.changes.iter().find_map(|change| match change {
+        Change::Put { value: Value::Claim(claim), .. } if claim.outcome.is_none() => Some(&**claim),
+        _ => None,
+    })
 }
