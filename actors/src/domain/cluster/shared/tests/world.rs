@@ -178,7 +178,7 @@ impl World {
         let daemon = &self.daemons[of];
         let is_cut = daemon.cut_until > now_ms || (on == MEMBERSHIP && daemon.mute_until > now_ms);
         if is_quiet || (!is_cut && !self.chance.once_in(30)) {
-            let is_slow = !is_quiet && self.chance.once_in(15);
+            let is_slow = !is_quiet && self.chance.once_in(if claimed_in(&request).is_some() { 4 } else { 15 });
             let late = if is_slow { self.chance.below(20_000) } else { self.chance.below(100) };
             let arrives_at = now_ms + late;
             self.messages.push(Message {
@@ -203,9 +203,7 @@ impl World {
             if let (Some(claim), Some(Answer::Done(Done { is_made: true, .. }))) =
                 (claimed_in(&message.request), &answer)
             {
-                let owner = self.etcd.keys.get(&key::shard(Shard::of(&claim.order.symbol)));
-                let is_owner = owner.is_some_and(|owner| owner.create_revision == claim.epoch);
-                assert!(is_owner, "seed {}, {now_ms} ms: {claim:?} is not by the owner", self.seed);
+                check_made(self.seed, &self.etcd, claim);
             }
             let is_quiet = now_ms >= QUIET_FROM_MS;
             let is_lost = !is_quiet && (self.daemons[message.of].cut_until > now_ms || self.chance.once_in(20));
@@ -249,7 +247,7 @@ impl World {
         }
         let bar = (WALL + (now_ms / 1_000) as i64).div_euclid(BAR_S) * BAR_S;
         // The same on all of them: what a close is for is open at the broker.
-        let closes_first = (bar / BAR_S + self.seed as i64) % 3 == 0;
+        let closes_first = (bar / BAR_S + self.seed as i64) % 2 == 0;
         self.numbers += 1;
         let nonce = Uuid::from_u128(u128::from(self.numbers));
         self.daemons[of].cycle(now_ms, &SYMBOLS, (bar, closes_first), nonce);
@@ -340,6 +338,17 @@ impl World {
             self.daemons[of].settling.push_back(Settlement::new(&claim, outcome, true));
         }
     }
+}
+
+/// What holds in etcd when a claim was made.
+fn check_made(seed: u64, etcd: &FakeEtcd, claim: &Claim) {
+    let (symbol, bar) = (&claim.order.symbol, claim.order.bar_close_time);
+    let owner = etcd.keys.get(&key::shard(Shard::of(symbol)));
+    assert!(owner.is_some_and(|it| it.create_revision == claim.epoch), "seed {seed}: {claim:?} is not by the owner");
+    assert_eq!(etcd.read(&key::open_of_symbol(symbol)).len(), 1, "seed {seed}: {claim:?} is beside another one");
+    assert!(etcd.read(&key::bars_from(symbol, bar + 1)).is_empty(), "seed {seed}: {claim:?} comes after a newer bar");
+    let is_of_epoch = |it: &Entry| matches!(&it.value, Some(Value::Claim(it)) if it.epoch == claim.epoch);
+    assert!(etcd.read(&key::bar(symbol, bar)).iter().all(is_of_epoch), "seed {seed}: {claim:?}: a bar of two epochs");
 }
 
 /// The order that a request claims.
