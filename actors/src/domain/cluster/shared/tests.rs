@@ -1,4 +1,4 @@
-//! The machines step by step in `account`, `member`, `order_claim`; the plan's properties in `shards`; all of it together in
+//! The machines step by step in `account`, `member`, `order_claim`, `ownership`; the plan's properties in `shards`; all of it together in
 //! `simulation`; both modes against each other in `modes`.
 
 mod account;
@@ -6,6 +6,7 @@ mod daemon;
 mod member;
 mod modes;
 mod order_claim;
+mod ownership;
 mod shards;
 mod simulation;
 mod world;
