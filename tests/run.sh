@@ -327,6 +327,7 @@ container_tests() {
 step_simulation() {
     check simulation env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --test simulation -- --nocapture
     check simulation-cluster env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --lib cluster::tests::simulation
+    check simulation-shared env SENTINEL_SIM_SEEDS=10000 cargo test --package sentinel-actors --locked --lib cluster::shared::tests
 }
 
 step_bench() { check bench cargo bench --workspace --locked; }

@@ -7,23 +7,24 @@
 mod config;
 mod error;
 mod json;
+mod leases;
 mod requests;
+mod shared;
 #[cfg(test)]
 pub(crate) mod tests;
 pub mod upkeep;
 
-use super::{
-    http::{Client, HttpError},
-    patient_file::PatientFile,
-};
+use super::{http::Client, patient_file::PatientFile};
 use crate::domain::{
-    cluster::{Ask, EtcdAnswer, Record, Seen, Stored},
+    cluster::{
+        Ask, EtcdAnswer, Record, Seen, Stored,
+        shared::{Span, key::MEMBERS},
+    },
     sanitize::one_line,
 };
 pub use config::{Ca, Config, PASSWORD_BYTES_MAX, password_in};
 pub use error::EtcdError;
-use json::{Granted, KeepAliveLine, Range, Transaction, encoded};
-use requests::is_etcds;
+use json::{Range, Transaction, encoded};
 use serde_json::{Value, json};
 use std::{io, time::Duration};
 
@@ -38,8 +39,8 @@ pub struct Etcd {
     password: Option<PatientFile>,
     /// Whether an endpoint failed in a way in which it may fail if the token is not valid any more.
     is_token_doubted: bool,
-    /// In base64: the claim, and `last`.
-    keys: [String; 2],
+    /// In base64: the claim, `last`, and the folder of the members of shared mode, from its first key to its end.
+    keys: [String; 4],
 }
 
 impl Etcd {
@@ -50,7 +51,9 @@ impl Etcd {
     /// certificate and its key do not belong together.
     pub fn new(config: Config) -> io::Result<Self> {
         let clients = config.endpoints.iter().map(|endpoint| config.client(endpoint)).collect::<io::Result<_>>()?;
-        let keys = ["claim", "last"].map(|name| encoded(key(&config.prefix, &config.account, name).as_bytes()));
+        let members = Span::folder(MEMBERS);
+        let keys = ["claim", "last", &members.from, &members.to];
+        let keys = keys.map(|name| encoded(key(&config.prefix, &config.account, name).as_bytes()));
         let password = config.login.as_ref().map(|(_, path)| PatientFile::new(path, PASSWORD_BYTES_MAX));
         Ok(Self { config, clients, current: 0, token: None, password, is_token_doubted: false, keys })
     }
@@ -66,6 +69,10 @@ impl Etcd {
     /// No endpoint gave a usable answer. The request may have been carried out all the same.
     pub async fn perform(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let answered = self.carry_out(ask).await;
+        self.turned(answered)
+    }
+
+    fn turned<T>(&mut self, answered: Result<T, EtcdError>) -> Result<T, EtcdError> {
         if matches!(answered, Err(EtcdError::Unreadable { .. })) {
             // Perhaps it is not etcd. The next request begins with another endpoint.
             self.current = (self.current + 1) % self.clients.len().max(1);
@@ -74,8 +81,14 @@ impl Etcd {
     }
 
     async fn carry_out(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
-        let [claim, last] = self.keys.clone();
-        let both = || json!([{"request_range": {"key": claim}}, {"request_range": {"key": last}}]);
+        let [claim, last, members, members_end] = self.keys.clone();
+        let both = || {
+            json!([
+                {"request_range": {"key": claim}},
+                {"request_range": {"key": last}},
+                {"request_range": {"key": members, "range_end": members_end, "limit": "1"}},
+            ])
+        };
         let put = |key: &str, record: &Record, lease: i64| {
             // A record is text and numbers, which always have a JSON form.
             let value = encoded(&serde_json::to_vec(record).unwrap_or_default());
@@ -90,32 +103,16 @@ impl Etcd {
                 Ok(EtcdAnswer::Seen(self.seen(&done)?))
             }
             Ask::Grant { ttl } => {
-                let granted: Granted = self.call("/v3/lease/grant", &json!({"TTL": ttl.as_secs().to_string()})).await?;
-                match (granted.id, granted.ttl) {
-                    (Some(lease @ 1..), Some(ttl @ 1..)) => {
-                        Ok(EtcdAnswer::Granted { lease, ttl: Duration::from_secs(ttl.unsigned_abs()) })
-                    }
-                    _ => {
-                        Err(self
-                            .unreadable(granted.error.as_deref().unwrap_or("a lease without an id or a time to live")))
-                    }
-                }
+                let (lease, ttl) = self.grant(*ttl).await?;
+                Ok(EtcdAnswer::Granted { lease, ttl })
             }
-            Ask::KeepAlive { lease } => {
-                let line: KeepAliveLine = self.call("/v3/lease/keepalive", &json!({"ID": lease.to_string()})).await?;
-                let Some(kept) = line.result else {
-                    return Err(self.unreadable("a keep-alive without a result"));
-                };
-                // Without an answer about this very lease nothing is known; without a time to live it is gone.
-                if kept.id != Some(*lease) {
-                    return Err(self.unreadable("a keep-alive of another lease"));
-                }
-                let ttl = kept.ttl.filter(|ttl| *ttl > 0);
-                Ok(EtcdAnswer::KeptAlive(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs()))))
-            }
+            Ask::KeepAlive { lease } => Ok(EtcdAnswer::KeptAlive(self.keep_alive(*lease).await?)),
             Ask::Claim { lease, last_revision, record } => {
                 let puts = json!([put(&claim, record, *lease), put(&last, record, 0)]);
-                self.transact(json!([created_at(&claim, 0), changed_at(&last, *last_revision)]), puts, both()).await
+                // A range without keys counts as one that was never created.
+                let no_members = json!({"key": members, "range_end": members_end, "target": "CREATE", "result": "EQUAL", "create_revision": "0"});
+                let holds = json!([created_at(&claim, 0), changed_at(&last, *last_revision), no_members]);
+                self.transact(holds, puts, both()).await
             }
             Ask::Beat { epoch, last_revision, record } => {
                 let holds = json!([created_at(&claim, *epoch), changed_at(&last, *last_revision)]);
@@ -127,16 +124,8 @@ impl Etcd {
                 self.transact(holds, end, both()).await
             }
             Ask::Revoke { lease } => {
-                let revoked = self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await;
-                match revoked {
-                    Ok(_) => Ok(EtcdAnswer::Revoked),
-                    Err(EtcdError::Http { error: HttpError::Status { status: 404, body, .. }, .. })
-                        if is_etcds(&body) =>
-                    {
-                        Ok(EtcdAnswer::Revoked)
-                    }
-                    Err(error) => Err(error),
-                }
+                self.revoke(*lease).await?;
+                Ok(EtcdAnswer::Revoked)
             }
         }
     }
@@ -173,11 +162,13 @@ impl Etcd {
         }
     }
 
-    /// The two keys that a transaction has read. Fewer than two answers are none.
+    /// What a transaction has read: both keys, and a member of shared mode. Fewer than three answers are none.
     fn seen(&self, done: &Transaction) -> Result<Seen, EtcdError> {
         let ranges: Vec<_> = done.responses.iter().filter_map(|response| response.response_range.as_ref()).collect();
-        let [claim, last] = &ranges[..] else { return Err(self.unreadable("a transaction without its two keys")) };
-        Ok(Seen { claim: self.stored(claim)?, last: self.stored(last)? })
+        let [claim, last, members] = &ranges[..] else {
+            return Err(self.unreadable("a transaction without its keys"));
+        };
+        Ok(Seen { claim: self.stored(claim)?.or(self.stored(members)?), last: self.stored(last)? })
     }
 
     fn stored(&self, range: &Range) -> Result<Option<Stored>, EtcdError> {

@@ -9,6 +9,7 @@
 
 mod authority;
 mod guard;
+pub mod shared;
 #[cfg(test)]
 mod tests;
 
@@ -111,7 +112,7 @@ pub struct Stored {
 /// Both keys of an account at one revision.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Seen {
-    /// The claim, if there is one.
+    /// The claim, if there is one; or else a member of [`shared`] mode, which keeps the account from being claimed, too.
     pub claim: Option<Stored>,
     /// Who wrote last, if anybody ever did.
     pub last: Option<Stored>,
@@ -127,7 +128,8 @@ pub enum Ask {
         /// Its time to live.
         ttl: Duration,
     },
-    /// If there is no claim and `last` has this `mod_revision` (0: it does not exist), write both keys; else read them.
+    /// If there is no claim, no member of [`shared`] mode, and `last` has this `mod_revision` (0: it does not exist), write both
+    /// keys; else read them.
     Claim {
         /// The lease of the claim.
         lease: i64,

@@ -6,7 +6,7 @@ use crate::domain::{
     instrument::{Instrument, InstrumentKey, Symbol},
     position::Position,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// The id of the only order per account, symbol, model and bar close: UUIDv5 in the URL namespace (RFC 9562), so a restart, a
@@ -193,7 +193,7 @@ pub const LOTS_APART: f64 = 1e-9;
 
 /// The outcome of an order, by the rules in the dialects' sections of actors/README.md. Anything that is not proven is
 /// `Unknown`.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
     /// The gateway's reply to exactly this order says it was filled.

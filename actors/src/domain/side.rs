@@ -1,10 +1,10 @@
 //! The direction of an order.
 
 use crate::domain::decision::Action;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Direction of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Side {
     /// Open a long position.

@@ -63,13 +63,25 @@ pub(super) struct KeyValue {
     #[serde(default, deserialize_with = "number")]
     pub(super) lease: Option<i64>,
     #[serde(default)]
+    key: String,
+    #[serde(default)]
     value: String,
 }
 
 impl KeyValue {
     /// The record; `None` if it is not one of ours.
     pub(super) fn record(&self) -> Option<Record> {
-        serde_json::from_slice(&STANDARD.decode(&self.value).ok()?).ok()
+        serde_json::from_slice(&self.bytes()?).ok()
+    }
+
+    /// The whole name of the key.
+    pub(super) fn key(&self) -> Option<String> {
+        String::from_utf8(STANDARD.decode(&self.key).ok()?).ok()
+    }
+
+    /// The value.
+    pub(super) fn bytes(&self) -> Option<Vec<u8>> {
+        STANDARD.decode(&self.value).ok()
     }
 }
 

@@ -13,8 +13,8 @@ use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// An answer has a few hundred bytes.
-pub(super) const BODY_BYTES_MAX: usize = 65_536;
+/// An answer has a few hundred bytes; in shared mode a few thousand, and one more for each claim without an outcome.
+pub(super) const BODY_BYTES_MAX: usize = 1 << 20;
 
 impl Etcd {
     pub(super) fn request(&self, index: usize, path: &str) -> awc::ClientRequest {

@@ -1,5 +1,7 @@
 //! What is made of the gateway's answers, against servers that give scripted ones. The real etcd is in the system tests.
 
+mod shared;
+
 use super::*;
 use std::{
     io::{Read as _, Write as _},
@@ -85,7 +87,7 @@ fn record() -> Record {
 async fn an_absent_field_is_never_good_news() {
     let gone = answer(r#"{"result":{"header":{"revision":"2"},"ID":"7"}}"#, &Ask::KeepAlive { lease: 7 }).await;
     assert_eq!(gone, Ok(EtcdAnswer::KeptAlive(None)), "no TTL is no lease");
-    let failed = r#"{"header":{"revision":"9"},"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+    let failed = r#"{"header":{"revision":"9"},"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
     assert_eq!(answer(failed, &beat()).await, Ok(EtcdAnswer::Refused(Seen::default())), "no succeeded is no success");
     for (body, ask) in [
         ("{}", Ask::KeepAlive { lease: 7 }),
@@ -96,8 +98,11 @@ async fn an_absent_field_is_never_good_news() {
         (r#"{"succeeded":true}"#, beat()),
         (r#"{"succeeded":true,"header":{"revision":"x"}}"#, beat()),
         ("{}", beat()),
-        (r#"{"responses":[{"response_range":{}}]}"#, Ask::Look),
-        (r#"{"responses":[{"response_range":{"kvs":[{"value":""}]}},{"response_range":{}}]}"#, Ask::Look),
+        (r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#, Ask::Look),
+        (
+            r#"{"responses":[{"response_range":{"kvs":[{"value":""}]}},{"response_range":{}},{"response_range":{}}]}"#,
+            Ask::Look,
+        ),
         ("<html>", Ask::Look),
     ] {
         let error = answer(body, &ask).await.unwrap_err();
@@ -110,7 +115,8 @@ async fn both_keys_are_read_whatever_is_in_them() {
     let value = encoded(&serde_json::to_vec(&record()).unwrap());
     let body = format!(
         r#"{{"responses":[{{"response_range":{{"kvs":[{{"create_revision":"4","mod_revision":"4","lease":"7","value":"{value}"}}]}}}},
-            {{"response_range":{{"kvs":[{{"create_revision":"1","mod_revision":"6","value":"eA=="}}]}}}}]}}"#
+            {{"response_range":{{"kvs":[{{"create_revision":"1","mod_revision":"6","value":"eA=="}}]}}}},
+            {{"response_range":{{}}}}]}}"#
     );
     let Ok(EtcdAnswer::Seen(seen)) = answer(Box::leak(body.into_boxed_str()), &Ask::Look).await else {
         panic!("it reads")
@@ -121,7 +127,20 @@ async fn both_keys_are_read_whatever_is_in_them() {
 }
 
 #[actix::test]
-async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
+async fn a_member_of_shared_mode_holds_the_account_for_a_guard() {
+    let member = encoded(&serde_json::to_vec(&record()).unwrap());
+    let body = format!(
+        r#"{{"responses":[{{"response_range":{{}}}},{{"response_range":{{}}}},
+            {{"response_range":{{"kvs":[{{"create_revision":"4","mod_revision":"4","lease":"7","value":"{member}"}}]}}}}]}}"#
+    );
+    let Ok(EtcdAnswer::Seen(seen)) = answer(Box::leak(body.into_boxed_str()), &Ask::Look).await else {
+        panic!("it reads")
+    };
+    assert_eq!(seen.claim.unwrap().record, Some(record()));
+}
+
+#[actix::test]
+async fn a_claim_is_one_transaction_on_both_keys_of_the_account_and_no_member() {
     let (url, asked) = serve(&[(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#)]);
     let mut etcd = etcd(&[&url], None);
     assert_eq!(etcd.claim_key(), "/sentinel/1%2F2%25/claim");
@@ -129,7 +148,7 @@ async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
     assert_eq!(etcd.perform(&claim).await, Ok(EtcdAnswer::Done { revision: 5 }));
     let asked = asked.lock().unwrap().join("\n");
     let (keys, value) = (
-        ["claim", "last"].map(|name| encoded(format!("/sentinel/1%2F2%25/{name}").as_bytes())),
+        ["claim", "last", "members/", "members0"].map(|name| encoded(format!("/sentinel/1%2F2%25/{name}").as_bytes())),
         serde_json::to_vec(&record()),
     );
     let value = encoded(&value.unwrap());
@@ -138,12 +157,17 @@ async fn a_claim_is_one_transaction_on_both_keys_of_the_account() {
         "compare": [
             {"key": keys[0], "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
             {"key": keys[1], "target": "MOD", "result": "EQUAL", "mod_revision": "3"},
+            {"key": keys[2], "range_end": keys[3], "target": "CREATE", "result": "EQUAL", "create_revision": "0"},
         ],
         "success": [
             {"request_put": {"key": keys[0], "value": value, "lease": "7"}},
             {"request_put": {"key": keys[1], "value": value, "lease": "0"}},
         ],
-        "failure": [{"request_range": {"key": keys[0]}}, {"request_range": {"key": keys[1]}}],
+        "failure": [
+            {"request_range": {"key": keys[0]}},
+            {"request_range": {"key": keys[1]}},
+            {"request_range": {"key": keys[2], "range_end": keys[3], "limit": "1"}},
+        ],
     });
     assert_eq!(body, wanted);
 }
@@ -222,7 +246,7 @@ async fn old_versions_of_keys_are_either_all_there_or_compacted() {
 
 #[actix::test]
 async fn endpoints_are_tried_in_turn_and_the_one_that_answers_is_kept() {
-    let ok = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+    let ok = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
     let (sick, asked_sick) = serve(&[(503, "no leader")]);
     let (well, _) = serve(Box::leak(Box::new([(200, ok)])));
     let mut etcd = etcd(&["http://127.0.0.1:1", &sick, &well], None);
@@ -237,7 +261,7 @@ async fn a_token_that_has_ended_is_renewed_once_and_no_password_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("password");
     std::fs::write(&file, "canary-password\n").unwrap();
-    let ok = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+    let ok = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
     let script: &[_] = Box::leak(Box::new([
         (200, r#"{"token":"one"}"#),
         (200, ok),
@@ -259,7 +283,7 @@ async fn a_token_that_has_ended_is_renewed_once_and_no_password_is_told() {
     assert!(error.contains("is empty"), "{error}");
 }
 
-const NO_KEYS: &str = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
+const NO_KEYS: &str = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
 
 #[actix::test]
 async fn a_connection_closed_without_an_answer_renews_the_token() {

@@ -5,7 +5,7 @@ mod base;
 mod standing;
 
 use super::{Ask, EtcdAnswer, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
-use base::Base;
+pub(super) use base::Base;
 pub use standing::Holder;
 use std::time::Duration;
 
@@ -223,6 +223,14 @@ impl Guard {
             }
             (_, _) => self.failed(now, "etcd answered something else than was asked".into()),
         }
+    }
+
+    /// What a member of shared mode builds on. It waits for whoever wrote `last` as a claim does, but claims nothing here.
+    pub(super) fn base_of_member(&mut self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
+        self.note(now, &Seen { claim: None, last: last.cloned() });
+        let base = self.base(now, wall_s, last);
+        self.settles_at = self.settles_at.max(base.settles_at);
+        base
     }
 
     fn lose(&mut self, now: Duration) {

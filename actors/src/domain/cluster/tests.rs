@@ -1,5 +1,7 @@
 //! The machine step by step. `simulation` runs several of them against one etcd, with everything that can fail.
 
+pub(super) mod chance;
+pub(super) mod fake_etcd;
 mod simulation;
 
 use super::*;

@@ -15,14 +15,14 @@ const SKEW_S: i64 = 5;
 
 /// What must hold when the account is claimed, as decided before the request is sent.
 #[derive(Debug, Clone)]
-pub(super) struct Base {
+pub(in super::super) struct Base {
     /// The version of `last` on which the rest depends.
-    pub(super) last_revision: i64,
+    pub(in super::super) last_revision: i64,
     /// When the trust of whoever wrote it has ended.
-    pub(super) settles_at: Duration,
-    pub(super) bars_after: Option<i64>,
+    pub(in super::super) settles_at: Duration,
+    pub(in super::super) bars_after: Option<i64>,
     /// See `Record::before`.
-    pub(super) before: Option<String>,
+    pub(in super::super) before: Option<String>,
 }
 
 impl Base {

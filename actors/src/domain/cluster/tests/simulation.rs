@@ -1,123 +1,15 @@
 //! Three daemons of one account and one etcd, in seeded random worlds: pauses, partitions, lost and late requests and answers,
 //! kills, clean restarts, leases that etcd ends early, an etcd that loses its data, clocks that run apart, and wall clocks that step. Two never may send at the same true time.
 
-use super::*;
-use proptest::{
-    prelude::Rng,
-    test_runner::{RngAlgorithm, TestRng},
+use super::{
+    chance::{Chance, seeds},
+    fake_etcd::FakeEtcd,
+    *,
 };
 use std::collections::HashMap;
 
 const STEP_MS: u64 = 50;
 const STEPS: u64 = 6_000;
-const SEEDS: u64 = 300;
-
-struct Chance(TestRng);
-
-impl Chance {
-    fn new(seed: u64) -> Self {
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&seed.to_le_bytes());
-        Self(TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
-    }
-
-    /// Below `n`.
-    fn below(&mut self, n: u64) -> u64 {
-        self.0.next_u64() % n
-    }
-
-    /// Once in `n`.
-    fn once_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
-
-#[derive(Default)]
-struct Etcd {
-    revision: i64,
-    leases: HashMap<i64, u64>,
-    next_lease: i64,
-    claim: Option<Stored>,
-    last: Option<Stored>,
-}
-
-impl Etcd {
-    fn expire(&mut self, now_ms: u64) {
-        self.leases.retain(|_, ends_at| now_ms < *ends_at);
-        if self.claim.as_ref().is_some_and(|claim| !self.leases.contains_key(&claim.lease)) {
-            self.claim = None;
-            self.revision += 1;
-        }
-    }
-
-    fn seen(&self) -> Seen {
-        Seen { claim: self.claim.clone(), last: self.last.clone() }
-    }
-
-    fn write_last(&mut self, record: Record) {
-        let create_revision = self.last.as_ref().map_or(self.revision, |last| last.create_revision);
-        self.last = Some(Stored { create_revision, mod_revision: self.revision, lease: 0, record: Some(record) });
-    }
-
-    fn answer(&mut self, ask: Ask, now_ms: u64) -> Option<EtcdAnswer> {
-        self.expire(now_ms);
-        let holds = |epoch: i64, etcd: &Self| etcd.claim.as_ref().is_some_and(|it| it.create_revision == epoch);
-        Some(match ask {
-            Ask::Look => EtcdAnswer::Seen(self.seen()),
-            Ask::Grant { ttl } => {
-                self.next_lease += 1;
-                self.leases.insert(self.next_lease, now_ms + ttl.as_millis() as u64);
-                EtcdAnswer::Granted { lease: self.next_lease, ttl }
-            }
-            Ask::Claim { lease, last_revision, record } => {
-                let is_same = self.last.as_ref().map_or(0, |last| last.mod_revision) == last_revision;
-                if self.claim.is_some() || !is_same {
-                    return Some(EtcdAnswer::Refused(self.seen()));
-                }
-                if !self.leases.contains_key(&lease) {
-                    return None;
-                }
-                self.revision += 1;
-                let revision = self.revision;
-                self.claim = Some(stored(record.clone(), revision, lease));
-                self.write_last(record);
-                EtcdAnswer::Done { revision }
-            }
-            Ask::KeepAlive { lease } => match self.leases.get_mut(&lease) {
-                None => EtcdAnswer::KeptAlive(None),
-                Some(ends_at) => {
-                    *ends_at = now_ms + 15_000;
-                    EtcdAnswer::KeptAlive(Some(s(15)))
-                }
-            },
-            Ask::Beat { last_revision, .. }
-                if self.last.as_ref().is_none_or(|last| last.mod_revision != last_revision) =>
-            {
-                EtcdAnswer::Refused(self.seen())
-            }
-            Ask::Beat { epoch, .. } if !holds(epoch, self) => EtcdAnswer::Refused(self.seen()),
-            Ask::Release { lease, .. } if self.claim.as_ref().is_none_or(|claim| claim.lease != lease) => {
-                EtcdAnswer::Refused(self.seen())
-            }
-            Ask::Beat { record, .. } => {
-                self.revision += 1;
-                self.write_last(record);
-                EtcdAnswer::Done { revision: self.revision }
-            }
-            Ask::Release { record, .. } => {
-                self.revision += 1;
-                self.claim = None;
-                self.write_last(record);
-                EtcdAnswer::Done { revision: self.revision }
-            }
-            Ask::Revoke { lease } => {
-                self.leases.remove(&lease);
-                self.expire(now_ms);
-                EtcdAnswer::Revoked
-            }
-        })
-    }
-}
 
 /// A request on its way: it may reach etcd long after its daemon gave it up.
 struct Request {
@@ -160,7 +52,7 @@ impl Daemon {
 
 struct World {
     chance: Chance,
-    etcd: Etcd,
+    etcd: FakeEtcd,
     daemons: Vec<Daemon>,
     requests: Vec<Request>,
     numbers: u64,
@@ -192,7 +84,7 @@ impl World {
             }
         });
         let daemons = daemons.collect();
-        Self { chance, etcd: Etcd::default(), daemons, requests: Vec::new(), numbers: 1_000, loses_data }
+        Self { chance, etcd: FakeEtcd::default(), daemons, requests: Vec::new(), numbers: 1_000, loses_data }
     }
 
     fn send(&mut self, of: usize, ask: Ask, now_ms: u64) -> u64 {
@@ -235,8 +127,7 @@ impl World {
             self.etcd.leases.clear();
         }
         if self.loses_data && self.chance.once_in(3_000) {
-            // Its disk is replaced. Ids of leases are random, so they are never used again.
-            self.etcd = Etcd { next_lease: self.etcd.next_lease, ..Etcd::default() };
+            self.etcd = self.etcd.emptied();
         }
     }
 
@@ -248,7 +139,7 @@ impl World {
             .collect();
         arrived.sort_by_key(|&it| self.requests[it].arrives_at);
         for it in arrived {
-            let answer = self.etcd.answer(self.requests[it].ask.clone(), now_ms);
+            let answer = self.etcd.answer_guard(self.requests[it].ask.clone(), now_ms);
             let is_lost = self.daemons[self.requests[it].of].cut_until > now_ms || self.chance.once_in(30);
             let delay = self.chance.below(200);
             self.requests[it].answer = match answer.filter(|_| !is_lost) {
@@ -292,7 +183,7 @@ impl World {
 #[test]
 fn two_never_may_send_at_the_same_time() {
     let (mut held_steps, mut takeovers) = (0_u64, 0_u64);
-    let seeds = std::env::var("SENTINEL_SIM_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS);
+    let seeds = seeds();
     for seed in 0..seeds {
         let mut world = World::new(seed);
         let mut before: Option<(usize, String)> = None;

@@ -1,0 +1,108 @@
+//! The membership, step by step, against an etcd in memory.
+
+use super::{
+    super::transaction::{Answer, Request},
+    *,
+};
+use crate::domain::cluster::tests::fake_etcd::FakeEtcd;
+
+/// One request and its answer, at this second on all clocks. Returns the request.
+fn step(member: &mut Member, etcd: &mut FakeEtcd, at: u64) -> Request {
+    let request = member.ask(s(at), WALL + at as i64);
+    match etcd.answer(&request, at * 1_000) {
+        Some(answer) => member.told(s(at), WALL + at as i64, &answer),
+        None => member.failed(s(at), "no answer".into()),
+    }
+    request
+}
+
+fn joined(name: &str, etcd: &mut FakeEtcd, at: u64) -> Member {
+    let mut member = Member::new(member_record(name, &format!("{name}-{at}")), TERMS);
+    for _ in 0..3 {
+        step(&mut member, etcd, at);
+    }
+    member
+}
+
+#[test]
+fn a_member_is_trusted_for_ten_of_fifteen_seconds_after_a_keep_alive_was_sent() {
+    let mut etcd = FakeEtcd::default();
+    let mut member = joined("m", &mut etcd, 100);
+    assert!(member.epoch().is_some() && !member.is_trusted_at(s(100)), "another one may have been there");
+    // Nobody ever was: the longest lease must end.
+    for at in (105..170).step_by(5) {
+        let keep = member.ask(s(at), WALL);
+        assert!(matches!(keep, Request::KeepAlive { .. }));
+        let answer = etcd.answer(&keep, at * 1_000).unwrap();
+        member.told(s(at + 1), WALL, &answer);
+        step(&mut member, &mut etcd, at + 1);
+        assert_eq!(member.due_at(), s(at + 3), "a look after two seconds");
+    }
+    assert!(member.is_trusted_at(s(174)) && !member.is_trusted_at(s(175)), "sent at 165");
+}
+
+#[test]
+fn a_second_one_of_the_same_name_is_refused_while_the_first_lives() {
+    let mut etcd = FakeEtcd::default();
+    joined("m", &mut etcd, 100);
+    let mut second = joined("m", &mut etcd, 105);
+    assert!(second.epoch().is_none() && second.trouble().unwrap().contains("another live daemon"));
+    for _ in 0..3 {
+        step(&mut second, &mut etcd, 116);
+    }
+    assert!(second.epoch().is_some(), "its lease has ended");
+    let Some(Value::Member(record)) = second.view().member("m").unwrap().value.clone() else { panic!("it is there") };
+    assert!(record.has_flapped);
+}
+
+#[test]
+fn a_guard_keeps_members_away_and_they_keep_it_away() {
+    let mut etcd = FakeEtcd::default();
+    let guard = member_record("g", "g").record;
+    let claim = crate::domain::cluster::Ask::Claim { lease: 0, last_revision: 0, record: guard };
+    assert!(matches!(etcd.answer_guard(claim.clone(), 1), Some(crate::domain::cluster::EtcdAnswer::Done { .. })));
+    let member = joined("m", &mut etcd, 100);
+    assert!(member.epoch().is_none() && member.trouble().unwrap().contains("g on host inf"));
+
+    let mut etcd = FakeEtcd::default();
+    let member = joined("m", &mut etcd, 100);
+    assert!(member.epoch().is_some());
+    let last = etcd.keys[key::LAST].mod_revision;
+    let crate::domain::cluster::Ask::Claim { lease, record, .. } = claim else { unreachable!() };
+    let claim = crate::domain::cluster::Ask::Claim { lease, last_revision: last, record };
+    let Some(crate::domain::cluster::EtcdAnswer::Refused(seen)) = etcd.answer_guard(claim, 100_000) else {
+        panic!("it is refused")
+    };
+    assert_eq!(seen.claim.unwrap().record.unwrap().member, "m", "the guard says who is there");
+}
+
+#[test]
+fn a_member_whose_key_is_gone_owns_nothing_from_then_on() {
+    let mut etcd = FakeEtcd::default();
+    let mut member = joined("m", &mut etcd, 100);
+    etcd.leases.clear();
+    step(&mut member, &mut etcd, 102);
+    assert!(member.epoch().is_none() && !member.is_trusted_at(s(102)));
+    for _ in 0..4 {
+        step(&mut member, &mut etcd, 103);
+    }
+    assert!(member.epoch().is_some(), "it registers again");
+}
+
+#[test]
+fn who_was_not_seen_for_a_day_is_forgotten_and_who_left_has_not_flapped() {
+    let mut etcd = FakeEtcd::default();
+    let mut old = joined("old", &mut etcd, 100);
+    let (leave, lease) = old.leave(WALL + 110).unwrap();
+    assert!(matches!(etcd.answer(&leave, 110_000), Some(Answer::Done(done)) if done.is_made));
+    etcd.answer(&Request::Revoke { lease }, 110_000);
+    let back = joined("old", &mut etcd, 115);
+    let Some(Value::Member(record)) = back.view().member("old").unwrap().value.clone() else { panic!("it is there") };
+    assert!(!record.has_flapped);
+    for (later, is_there) in [(86_400, true), (86_520, false)] {
+        let mut other = joined(&format!("other-{later}"), &mut etcd, later);
+        step(&mut other, &mut etcd, later + 5);
+        step(&mut other, &mut etcd, later + 5);
+        assert_eq!(etcd.keys.contains_key(&key::seen("old")), is_there, "{later}");
+    }
+}

@@ -1,0 +1,102 @@
+//! What a member reads of the cluster in one transaction: who is there, who owns what, and who should.
+
+use super::{
+    key::{self, Span},
+    records::{Member, Value},
+    shards::{Plan, Shard},
+    transaction::{Done, Entry},
+};
+use crate::domain::cluster::Stored;
+
+/// All of it at one revision.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct View {
+    claim: Option<Entry>,
+    last: Option<Entry>,
+    plan: Option<Entry>,
+    members: Vec<Entry>,
+    seen: Vec<Entry>,
+    drained: Vec<Entry>,
+    shards: Vec<Entry>,
+}
+
+impl View {
+    /// What to read for it.
+    pub fn spans() -> Vec<Span> {
+        let folders = [key::MEMBERS, key::SEEN, key::DRAIN, key::SHARDS].map(Span::folder);
+        [key::CLAIM, key::LAST, key::PLAN].map(Span::one).into_iter().chain(folders).collect()
+    }
+
+    /// From what was read.
+    pub fn new(done: &Done) -> Self {
+        let [claim, last, plan] = [0, 1, 2].map(|index| done.one(index).cloned());
+        let [members, seen, drained, shards] = [3, 4, 5, 6].map(|index| done.span(index).to_vec());
+        Self { claim, last, plan, members, seen, drained, shards }
+    }
+
+    /// A daemon in guard mode that holds the account.
+    pub fn guard(&self) -> Option<Stored> {
+        self.claim.as_ref().map(stored)
+    }
+
+    /// Who wrote last.
+    pub fn last(&self) -> Option<Stored> {
+        self.last.as_ref().map(stored)
+    }
+
+    /// The plan; without one nobody should own anything.
+    pub fn plan(&self) -> Plan {
+        match self.plan.as_ref().and_then(|entry| entry.value.as_ref()) {
+            Some(Value::Plan(plan)) => (**plan).clone(),
+            _ => Plan::default(),
+        }
+    }
+
+    /// The version of the plan; 0 if there is none.
+    pub fn plan_revision(&self) -> i64 {
+        self.plan.as_ref().map_or(0, |entry| entry.mod_revision)
+    }
+
+    /// The live members, by name.
+    pub fn members(&self) -> impl Iterator<Item = (String, &Entry)> {
+        self.members.iter().map(|entry| (entry.name(), entry))
+    }
+
+    /// A live member.
+    pub fn member(&self, name: &str) -> Option<&Entry> {
+        let wanted = key::member(name);
+        self.members.iter().find(|entry| entry.key == wanted)
+    }
+
+    /// The members that were there and did not begin anew since: who, and what they wrote last.
+    pub fn seen(&self) -> impl Iterator<Item = (String, Option<&Member>)> {
+        self.seen.iter().map(|entry| {
+            let member = match &entry.value {
+                Some(Value::Member(member)) => Some(&**member),
+                _ => None,
+            };
+            (entry.name(), member)
+        })
+    }
+
+    /// Whether a member shall own nothing.
+    pub fn is_drained(&self, name: &str) -> bool {
+        let wanted = key::drain(name);
+        self.drained.iter().any(|entry| entry.key == wanted)
+    }
+
+    /// The key of a shard's owner.
+    pub fn shard(&self, shard: Shard) -> Option<&Entry> {
+        let wanted = key::shard(shard);
+        self.shards.iter().find(|entry| entry.key == wanted)
+    }
+}
+
+fn stored(entry: &Entry) -> Stored {
+    let record = match &entry.value {
+        Some(Value::Record(record)) => Some((**record).clone()),
+        _ => None,
+    };
+    let Entry { create_revision, mod_revision, lease, .. } = *entry;
+    Stored { create_revision, mod_revision, lease, record }
+}
