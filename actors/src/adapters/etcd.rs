@@ -26,7 +26,7 @@ pub use config::{Ca, Config, PASSWORD_BYTES_MAX, password_in};
 pub use error::EtcdError;
 use json::{Range, Transaction, encoded};
 use serde_json::{Value, json};
-use std::{io, time::Duration};
+use std::io;
 
 /// A connection to etcd: a client for each endpoint, and the login. No connection is kept between two requests.
 pub struct Etcd {
@@ -82,13 +82,7 @@ impl Etcd {
 
     async fn carry_out(&mut self, ask: &Ask) -> Result<EtcdAnswer, EtcdError> {
         let [claim, last, members, members_end] = self.keys.clone();
-        let both = || {
-            json!([
-                {"request_range": {"key": claim}},
-                {"request_range": {"key": last}},
-                {"request_range": {"key": members, "range_end": members_end, "limit": "1"}},
-            ])
-        };
+        let both = || self.reads();
         let put = |key: &str, record: &Record, lease: i64| {
             // A record is text and numbers, which always have a JSON form.
             let value = encoded(&serde_json::to_vec(record).unwrap_or_default());
@@ -136,13 +130,23 @@ impl Etcd {
     /// # Errors
     /// No endpoint gave a usable answer. It may have been written all the same.
     pub async fn acknowledge(&mut self, last_revision: i64, last: Record) -> Result<bool, EtcdError> {
-        let [claim, key] = self.keys.clone();
+        let key = self.keys[1].clone();
         let value = encoded(&serde_json::to_vec(&Record { before: None, ..last }).unwrap_or_default());
         let is_same =
             json!([{"key": key, "target": "MOD", "result": "EQUAL", "mod_revision": last_revision.to_string()}]);
         let put = json!([{"request_put": {"key": key, "value": value}}]);
-        let both = json!([{"request_range": {"key": claim}}, {"request_range": {"key": key}}]);
-        Ok(matches!(self.transact(is_same, put, both).await?, EtcdAnswer::Done { .. }))
+        let reads = self.reads();
+        Ok(matches!(self.transact(is_same, put, reads).await?, EtcdAnswer::Done { .. }))
+    }
+
+    /// What every transaction reads, in the order in which `seen` takes it.
+    fn reads(&self) -> Value {
+        let [claim, last, members, members_end] = &self.keys;
+        json!([
+            {"request_range": {"key": claim}},
+            {"request_range": {"key": last}},
+            {"request_range": {"key": members, "range_end": members_end, "limit": "1"}},
+        ])
     }
 
     /// The endpoints, as they are configured.

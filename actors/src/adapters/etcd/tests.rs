@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
     sync::Mutex,
     thread,
+    time::Duration,
 };
 
 const PATIENCE: Duration = Duration::from_secs(1);
