@@ -248,6 +248,8 @@ build_curve() {
 step_rust() { count rust cargo "$logs/rust.log" rust_tests; }
 rust_tests() {
     compiles || return
+    # Worlds of the simulations; without this, 300.
+    [ -n "$SENTINEL_ALL_TESTS" ] || export SENTINEL_SIM_SEEDS="${SENTINEL_SIM_SEEDS:-60}"
     cargo test --workspace --locked --no-fail-fast
 }
 

@@ -94,6 +94,7 @@ def test_each_order_names_its_claim(harness, etcd):
     assert f"claim epoch {epoch}" in harness.run("explain", "--last", "1000", "--journal", journal).stdout
 
 
+@pytest.mark.long
 def test_an_endpoint_that_hangs_does_not_cost_the_claim(harness, etcd):
     """The first of two endpoints stops to answer, with the shortest lease: it is trusted for 3 s."""
     etcd.start()

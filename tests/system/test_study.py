@@ -380,6 +380,7 @@ def test_two_studies_never_write_into_one_folder(binary, study, momentum, tmp_pa
     assert code == 0 and found(tmp_path / "out"), said
 
 
+@pytest.mark.long
 def test_a_full_disk_leaves_the_folder_as_it_was(binary, study, tmp_path):
     """`ulimit -f` stands in for the disk: study.html has room for itself, and study.json has not."""
     args = ["--bars", bars(tmp_path, 1_000), "--odds", odds(tmp_path, 1_000), *COSTS]

@@ -15,6 +15,9 @@ from parts.http import Handler, Request
 from parts.model import Model
 from parts.own_model import BARS
 
+# The studies of its fixtures take a minute and more in a debug build.
+pytestmark = pytest.mark.long
+
 HOUR, COUNT, HORIZON = 3_600, 5_000, 4
 LINES = BARS.read_text().splitlines()[: COUNT + 1]
 # Two lines over time, both sides, a side each, a class each, and the price for wide and for narrow screens.

@@ -1,36 +1,50 @@
-"""The cost of a live cycle: time in addition to its three calls, CPU, memory, and the time to the first answer."""
+"""The cost of a live cycle: time in addition to its three calls, CPU, memory, and the time to the first answer. Of trading alone, and of
+the daemon as it is by default, which also keeps an account on paper, asks the gateway for the real one, and has a console."""
 
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from parts.daemon import Daemon
+from parts.daemon import Daemon, free_port
 from parts.sandbox import Sandbox
 
 WARM_UP_CYCLES = 20
 
 
+# What a daemon does beside trading, switched off, or on as by default but for the console's port.
+TRADING_ALONE = {"SENTINEL__PAPER__ENABLED": "false", "SENTINEL__GATEWAY__ACCOUNT_POLL_S": "0"}
+WITHOUT_CONSOLE = {}
+
+
+def as_by_default() -> dict[str, str]:
+    """With a console that nobody has open."""
+    return {"SENTINEL__CONSOLE__ENABLED": "true", "SENTINEL__CONSOLE__PORT": str(free_port())}
+
+
 @dataclass
 class Cost:
-    """The figures of one measurement, with the bounds and the figures of the daemon that Sentinel replaces."""
+    """The figures of one measurement."""
 
     own_ms: float
     cpu_ms: float
     peak_mib: float
     start_ms: float
 
-    def table(self) -> str:
-        """The figures as a text table."""
-        rows = [
-            ("cycle beyond the three others, mean", self.own_ms, "ms", 0.6, 27),
-            ("CPU per cycle, all threads", self.cpu_ms, "ms", 1.1, 27),
-            ("peak resident memory", self.peak_mib, "MiB", 14, 85),
-            ("from exec to the first /metrics", self.start_ms, "ms", 20, 410),
-        ]
-        lines = [f"{'':38}{'measured':>10}{'bound':>9}{'before':>9}"]
-        for what, value, unit, bound, before in rows:
-            lines.append(f"{what:38}{value:>10.2f}{bound:>9}{before:>9}  {unit}")
-        return "\n".join(lines)
+
+def table(columns: dict[str, Cost], bounds: dict[str, Cost]) -> str:
+    """Measurements beside each other, each followed by its bound."""
+    rows = [
+        ("cycle beyond the three others, mean, ms", "own_ms"),
+        ("CPU per cycle, all threads, ms", "cpu_ms"),
+        ("peak resident memory, MiB", "peak_mib"),
+        ("from exec to the first /metrics, ms", "start_ms"),
+    ]
+    lines = [f"{'':42}" + "".join(f"{name:>22}" for name in columns)]
+    for what, field in rows:
+        cells = [(getattr(cost, field), getattr(bounds[name], field) if name in bounds else None) for name, cost in columns.items()]
+        texts = [f"{value:.2f}" + (f" of {bound:g}" if bound is not None else "") for value, bound in cells]
+        lines.append(f"{what:42}" + "".join(f"{text:>22}" for text in texts))
+    return "\n".join(lines)
 
 
 def cpu_ms(pid: int) -> float:
@@ -62,20 +76,20 @@ def settled(daemon: Daemon, cycles: int):
     return metrics
 
 
-def measure(binary: Path, directory: Path, cycles: int) -> Cost:
-    """Runs a short and a long daemon against the sandbox. Their difference does not include the start."""
+def measure(binary: Path, directory: Path, cycles: int, settings: dict[str, str] = WITHOUT_CONSOLE) -> Cost:
+    """Runs a short and a long daemon with these variables against the sandbox. Their difference does not include the start."""
     sandbox = Sandbox(binary, directory)
     try:
-        short = sandbox.trade(WARM_UP_CYCLES)
+        short = sandbox.trade(WARM_UP_CYCLES, **settings)
         settled(short.wait_serving(), WARM_UP_CYCLES)
         short_cpu_ms = cpu_ms(short.pid)
         short.stop()
         starts = []
         for _ in range(5):
-            starting = sandbox.trade(1)
+            starting = sandbox.trade(1, **settings)
             starts.append(start_ms(starting))
             starting.stop()
-        daemon = sandbox.trade(cycles + WARM_UP_CYCLES)
+        daemon = sandbox.trade(cycles + WARM_UP_CYCLES, **settings)
         metrics = settled(daemon.wait_serving(), cycles + WARM_UP_CYCLES)
         assert metrics("trading_cycles_failed_total") == 0, daemon.output()[-2000:]
         others = ("data_fetch_duration_seconds", "prediction_latency_seconds", "zmq_send_latency_seconds")

@@ -17,9 +17,9 @@ class Sandbox:
             process = self._start(part, ["sandbox", part, "--port", str(port)], None)
             wait_until(f"the {part} to listen", lambda process=process, port=port: port in listening_ports(process.pid))
 
-    def trade(self, cycles: int, *args: str) -> Daemon:
+    def trade(self, cycles: int, *args: str, **env: str) -> Daemon:
         """A live daemon that runs so many cycles back to back, then only serves metrics."""
-        return self.live("--back-to-back", "--cycles", str(cycles), *args)
+        return self.live("--back-to-back", "--cycles", str(cycles), *args, **env)
 
     def live(self, *args: str, **env: str) -> Daemon:
         """A live daemon with these arguments and variables."""
