@@ -85,7 +85,7 @@ mod tests {
     use std::{process::Command, time::Instant};
 
     #[actix::test]
-    async fn only_a_regular_file_is_read_and_nothing_is_waited_for() {
+    async fn only_a_regular_file_is_read_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let (file, pipe) = (folder.path().join("file"), folder.path().join("pipe"));
         fs::write(&file, "0123456789").unwrap();

@@ -166,7 +166,7 @@ impl Clock for BrokenOnce {
 }
 
 #[actix::test]
-async fn a_panic_while_old_bars_are_forgotten_costs_no_later_bar() {
+async fn a_panic_while_pruning_costs_no_later_bar() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("bars.db");
     let clock = Arc::new(BrokenOnce::default());

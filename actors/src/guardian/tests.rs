@@ -64,8 +64,8 @@ async fn one_failed_request_does_not_end_a_start_that_must_settle() {
 
 #[actix::test]
 async fn a_stop_while_the_claim_is_made_withdraws_it() {
-    let (nobody, granted) =
-        (r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#, r#"{"ID":"7","TTL":"15"}"#);
+    let nobody = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
+    let granted = r#"{"ID":"7","TTL":"15"}"#;
     let done = r#"{"succeeded":true,"header":{"revision":"5"}}"#;
     // The connection ends after the claim; then its release and the end of its lease are asked for.
     let (url, asked) = serve(Box::leak(Box::new([(200, nobody), (200, granted), (0, ""), (200, done), (200, "{}")])));

@@ -299,7 +299,7 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
 }
 
 #[actix::test]
-async fn a_look_is_reported_as_kept_once_the_file_has_it() {
+async fn a_look_counts_once_the_file_has_it() {
     let harness = Harness::start();
     let kept = async || {
         harness.told().await;

@@ -267,7 +267,7 @@ paper is before costs: study.spread_points is not set
     }
 
     #[test]
-    fn a_day_of_which_nothing_was_told_brought_nobody_knows_what() {
+    fn a_day_without_reports_has_no_figure() {
         let mut silent = sample();
         silent.periods.iter_mut().for_each(|period| period.silent_since_ms = Some(1_795_200_000_000));
         let text = report(&silent);

@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_in_it_stays_text_and_it_leads_to_the_console() {
+    fn it_stays_text_and_leads_to_the_console() {
         let build = BuildInfo { version: "<b>1".into(), revision: "\"x".into(), rustc: String::new() };
         let link = ConsoleLink::default();
         let landing = Landing::new(build, link.clone());

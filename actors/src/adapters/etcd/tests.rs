@@ -128,7 +128,7 @@ async fn both_keys_are_read_whatever_is_in_them() {
 }
 
 #[actix::test]
-async fn a_member_of_shared_mode_holds_the_account_for_a_guard() {
+async fn a_member_holds_the_account_for_a_guard() {
     let member = encoded(&serde_json::to_vec(&record()).unwrap());
     let body = format!(
         r#"{{"responses":[{{"response_range":{{}}}},{{"response_range":{{}}}},
@@ -141,7 +141,7 @@ async fn a_member_of_shared_mode_holds_the_account_for_a_guard() {
 }
 
 #[actix::test]
-async fn a_claim_is_one_transaction_on_both_keys_of_the_account_and_no_member() {
+async fn a_claim_is_one_transaction_and_needs_no_member() {
     let (url, asked) = serve(&[(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#)]);
     let mut etcd = etcd(&[&url], None);
     assert_eq!(etcd.claim_key(), "/sentinel/1%2F2%25/claim");
@@ -201,8 +201,7 @@ async fn a_release_is_of_the_claim_with_this_lease() {
 
 #[actix::test]
 async fn an_acknowledgement_rewrites_the_record_that_was_read_or_nothing() {
-    let refused = r#"{"responses":[{"response_range":{}},{"response_range":{}}]}"#;
-    let script = [(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#), (200, refused)];
+    let script = [(200, r#"{"succeeded":true,"header":{"revision":"5"}}"#), (200, NO_KEYS)];
     let (url, asked) = serve(Box::leak(Box::new(script)));
     let mut etcd = etcd(&[&url], None);
     let last = Record { before: Some("dead".into()), ..record() };

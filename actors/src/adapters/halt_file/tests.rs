@@ -48,7 +48,7 @@ fn a_second_halt_gives_the_file_a_new_time() {
 }
 
 #[test]
-fn a_halt_stops_orders_before_it_is_on_disk_and_knows_its_files_time() {
+fn a_halt_stops_orders_before_it_is_on_disk() {
     let place = Place::new();
     let path = place.0.join("halt");
     let modified = || fs::metadata(&path).unwrap().modified().unwrap().duration_since(SystemTime::UNIX_EPOCH).unwrap();

@@ -351,7 +351,7 @@ fn a_claim_says_under_which_epoch_orders_are_sent() {
 }
 
 #[test]
-fn an_acknowledged_holder_is_reported_no_more_and_costs_no_trust() {
+fn an_acknowledged_holder_is_reported_no_more() {
     let mut guard = guard();
     let dead = claim(&mut guard, s(100), Some(stored(record("dead", "theirs"), 30, 0)));
     assert_eq!(guard.standing(s(100)).before, dead.before);

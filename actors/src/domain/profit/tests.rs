@@ -119,7 +119,7 @@ fn a_deposit_in_the_minute_of_a_small_close_is_no_profit() {
 }
 
 #[test]
-fn a_close_that_may_hide_a_deposit_is_no_figure_of_the_gateway() {
+fn a_close_that_may_hide_a_deposit_is_estimated() {
     // A tenth of a percent of the price, 10.98, is what a close may differ by from what was told a minute before.
     let before = look(0, 10_000.0, &[held(7, 0.1, -20.0)]);
     for (balance, is_near) in

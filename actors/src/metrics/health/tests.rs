@@ -211,7 +211,7 @@ fn a_journal_that_cannot_be_written_stops_live_trading_only() {
 }
 
 #[test]
-fn an_order_of_unknown_outcome_is_named_until_it_is_resolved() {
+fn an_unknown_order_is_named_until_resolved() {
     let mut state = after_cycle(100, false);
     let order = UnresolvedOrder { id: uuid::Uuid::nil(), symbol: crate::domain::instrument::Symbol::new("EURUSD") };
     state.journal.unresolved = vec![order];

@@ -47,7 +47,7 @@ async fn what_the_gateway_says_of_the_account_is_reported() {
 }
 
 #[actix::test]
-async fn what_was_told_before_an_order_is_kept_as_from_before_it() {
+async fn a_report_before_an_order_stays_before_it() {
     let gateway = Gateway::start(|all| vec![newest(all).fill(1).after_ms(50)]);
     let limits = Limits { positions_max: 1, loss_pct_per_day_max: 50.0, ..Limits::default() };
     let running = limited(limits).start(&gateway.address);

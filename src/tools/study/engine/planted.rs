@@ -180,7 +180,7 @@ fn noise_gets_no_advice_with_stops_and_signals_of_the_other_side() {
 }
 
 #[test]
-fn a_fold_too_short_to_shift_its_signals_is_no_verdict_of_chance() {
+fn a_fold_too_short_to_shift_is_no_verdict() {
     // Of 1,000 bars, and shifts of more than 500 in both directions; nearly all positions end at a stop long before.
     let of = |horizon_bars, knowledge: f64| {
         with_stops_and_horizon(1, 3.0, OppositeRule::CloseThenOpen, horizon_bars, |_| knowledge)

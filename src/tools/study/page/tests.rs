@@ -139,7 +139,7 @@ fn the_sharpe_of_a_year_says_its_days_and_factor() {
 }
 
 #[test]
-fn folds_too_short_to_compare_are_not_a_lack_of_trades() {
+fn folds_too_short_are_not_a_lack_of_trades() {
     let mut short = none();
     (short.null.shifts, short.null.quantiles, short.null.p_value) = (0, None, None);
     let page = page(&short);

@@ -130,7 +130,7 @@ fn a_day_is_known_by_its_last_odds() {
 }
 
 #[test]
-fn a_model_whose_first_odds_are_gone_is_the_same_try() {
+fn a_model_without_its_first_odds_is_the_same_try() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("studies.db");
     let (one, other) = (|hour: i64| (hour % 97) as f64 / 200.0, |hour: i64| (hour % 89) as f64 / 200.0);

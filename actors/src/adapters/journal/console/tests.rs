@@ -326,7 +326,7 @@ fn a_halt_is_of_the_press_that_gave_the_file_its_time() {
 }
 
 #[test]
-fn the_life_of_a_paper_order_is_in_the_order_of_its_times() {
+fn a_paper_order_is_told_by_its_times() {
     let journal = Journal::new();
     let id = "00000000-0000-4000-8000-000000000009";
     journal.run(&format!(

@@ -296,7 +296,7 @@ fn pruning_keeps_the_look_from_which_the_next_is_counted() {
 }
 
 #[test]
-fn a_month_is_counted_from_all_of_it_however_short_decisions_are_kept() {
+fn a_month_is_counted_whole_with_short_retention() {
     let disk = Disk::new();
     let mut store = disk.open();
     look(&mut store, MIDNIGHT, 10_000.0, &[held(7, 1.0)]);
@@ -329,7 +329,7 @@ fn a_month_is_counted_from_all_of_it_however_short_decisions_are_kept() {
 }
 
 #[test]
-fn an_account_is_silent_after_longer_than_its_looks_are_apart() {
+fn an_account_without_its_looks_is_silent() {
     let disk = Disk::new();
     let mut store = disk.open();
     let told_at = MIDNIGHT - Duration::from_secs(60);

@@ -64,7 +64,7 @@ fn a_trade_that_is_priced_after_midnight_stays_on_its_day() {
 }
 
 #[test]
-fn a_day_begins_with_its_equity_and_what_was_deposited_since() {
+fn a_day_begins_with_its_equity_and_later_deposits() {
     let disk = Disk::new();
     let store = disk.open();
     let begin = |store: &Store| store.paper_book("demo", "baseline", MIDNIGHT + 9 * MINUTE).unwrap().0.first_equity;

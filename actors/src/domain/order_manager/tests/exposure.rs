@@ -147,7 +147,7 @@ fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
 }
 
 #[test]
-fn an_order_names_its_claim_and_an_old_bar_has_its_own_reason() {
+fn an_order_names_its_claim_and_an_old_bar_its_reason() {
     let (mut manager, book) = (manager_with(Limits::default()), Book::default());
     let mut gateway = Gateway { epoch: Some(40), bars_after: Some(BAR), ..filling() };
     assert_eq!(cycle(&mut manager, &book, &mut gateway, &order("EURUSD", BAR)), Err(Suppression::BeforeTakeover));

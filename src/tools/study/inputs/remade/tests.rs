@@ -93,7 +93,7 @@ fn decisions_with_the_same_features_are_equal_and_checked() {
 }
 
 #[test]
-fn what_differs_is_counted_and_the_oldest_is_named_on_any_number_of_cores() {
+fn what_differs_is_counted_on_any_number_of_cores() {
     let change = |at: usize, mut made: FeatureSet| match at {
         // Of another block each.
         500 | 1_100 => {

@@ -4,7 +4,7 @@ use super::*;
 use std::collections::HashMap;
 
 #[test]
-fn a_day_of_which_the_gateway_told_nothing_brought_nobody_knows_what() {
+fn a_day_without_reports_is_not_zero() {
     let journal = Journal::new();
     let at = |hour: i64| (MONDAY + hour * HOUR) * 1_000;
     journal.run(&format!(

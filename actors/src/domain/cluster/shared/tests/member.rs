@@ -25,7 +25,7 @@ fn joined(name: &str, etcd: &mut FakeEtcd, at: u64) -> Member {
 }
 
 #[test]
-fn a_member_is_trusted_for_ten_of_fifteen_seconds_after_a_keep_alive_was_sent() {
+fn trust_is_ten_of_fifteen_seconds_from_the_sending() {
     let mut etcd = FakeEtcd::default();
     let mut member = joined("m", &mut etcd, 100);
     assert!(member.epoch().is_some() && !member.is_trusted_at(s(100)), "another one may have been there");
@@ -42,7 +42,7 @@ fn a_member_is_trusted_for_ten_of_fifteen_seconds_after_a_keep_alive_was_sent() 
 }
 
 #[test]
-fn a_second_one_of_the_same_name_is_refused_while_the_first_lives() {
+fn a_second_one_of_a_living_name_is_refused() {
     let mut etcd = FakeEtcd::default();
     joined("m", &mut etcd, 100);
     let mut second = joined("m", &mut etcd, 105);
@@ -77,7 +77,7 @@ fn a_guard_keeps_members_away_and_they_keep_it_away() {
 }
 
 #[test]
-fn a_member_whose_key_is_gone_owns_nothing_from_then_on() {
+fn a_member_without_its_key_owns_nothing() {
     let mut etcd = FakeEtcd::default();
     let mut member = joined("m", &mut etcd, 100);
     etcd.leases.clear();
@@ -90,7 +90,7 @@ fn a_member_whose_key_is_gone_owns_nothing_from_then_on() {
 }
 
 #[test]
-fn who_was_not_seen_for_a_day_is_forgotten_and_who_left_has_not_flapped() {
+fn a_member_unseen_for_a_day_is_forgotten() {
     let mut etcd = FakeEtcd::default();
     let mut old = joined("old", &mut etcd, 100);
     let (leave, lease) = old.leave(WALL + 110).unwrap();

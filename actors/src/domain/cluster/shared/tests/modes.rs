@@ -116,7 +116,7 @@ fn machine(index: usize, instance: u64, is_guard: bool) -> Machine {
 }
 
 #[test]
-fn a_guard_and_a_member_never_may_send_at_the_same_time() {
+fn a_guard_and_a_member_never_both_send() {
     let (mut guarded, mut shared) = (0_u64, 0_u64);
     for seed in 0..seeds() {
         let (mut chance, mut etcd, mut late) = (Chance::new(seed), FakeEtcd::default(), Vec::new());

@@ -97,7 +97,7 @@ fn a_claim_is_made_once_and_sent_within_two_seconds() {
 }
 
 #[test]
-fn a_claim_whose_answer_was_lost_is_read_back_by_its_nonce() {
+fn a_lost_answer_is_read_back_by_its_nonce() {
     let (mut etcd, epoch) = owned();
     let mut claim = order(epoch, 1);
     step(&mut claim, &mut etcd, s(10));
@@ -194,7 +194,7 @@ fn claims_are_kept_for_seven_days() {
 }
 
 #[test]
-fn what_a_new_owner_calls_unknown_is_not_sent_and_who_knows_better_says_so() {
+fn what_a_new_owner_calls_unknown_is_not_sent() {
     let (mut etcd, epoch) = owned();
     let mut claim = order(epoch, 1);
     step(&mut claim, &mut etcd, s(10));
@@ -213,7 +213,7 @@ fn what_a_new_owner_calls_unknown_is_not_sent_and_who_knows_better_says_so() {
 }
 
 #[test]
-fn a_halt_stops_claims_and_only_its_own_generation_ends_it() {
+fn a_halt_is_ended_by_its_own_generation() {
     let (mut etcd, epoch) = owned();
     let edit = |wish: Wish, etcd: &mut FakeEtcd| {
         let mut edit = Edit::new(wish);
@@ -246,7 +246,7 @@ fn a_state_that_cannot_be_read_allows_nothing() {
 }
 
 #[test]
-fn a_claim_has_what_a_new_owner_needs_to_prove_it() {
+fn a_claim_has_what_a_proof_needs() {
     let (_, epoch) = owned();
     let claim = order(epoch, 1);
     let unproven = claim.claim().unproven(s(77));

@@ -10,7 +10,7 @@ use crate::domain::{cluster::tests::chance::seeds, order::Outcome};
 use std::collections::BTreeSet;
 
 #[test]
-fn every_order_is_sent_once_at_most_and_within_the_limits() {
+fn every_order_is_sent_once_within_the_limits() {
     let mut total = Tally::default();
     for seed in 0..seeds() {
         let mut world = World::new(seed);
