@@ -9,11 +9,8 @@ import pytest
 from parts.cycle_cost import TRADING_ALONE, WITHOUT_CONSOLE, Cost, as_by_default, measure, table
 from parts.tables import keep
 
-# Of trading alone, and of all that a daemon does by default.
-BOUNDS = {
-    "trading alone": Cost(own_ms=0.6, cpu_ms=0.8, peak_mib=14, start_ms=20),
-    "as by default": Cost(own_ms=1.0, cpu_ms=1.5, peak_mib=16, start_ms=25),
-}
+# Of trading alone. What else a daemon does by default is compared with that in the same run, as machines differ.
+BOUNDS = {"trading alone": Cost(own_ms=0.6, cpu_ms=0.8, peak_mib=14, start_ms=20)}
 
 
 def measured(binary: Path, directory: Path, cycles: int) -> dict[str, Cost]:
@@ -39,10 +36,14 @@ def test_a_cycle_stays_within_its_bounds(binary, tmp_path):
         cost = costs[name]
         assert cost.own_ms <= bound.own_ms and cost.cpu_ms <= bound.cpu_ms, (name, cost)
         assert cost.peak_mib <= bound.peak_mib and cost.start_ms <= bound.start_ms, (name, cost)
-    # A console that nobody has open costs no cycle anything.
-    without, idle = costs["without the console"], costs["as by default"]
-    assert idle.own_ms <= without.own_ms + 0.1 and idle.cpu_ms <= without.cpu_ms * 1.1, costs
-    assert idle.peak_mib <= without.peak_mib + 1, costs
+
+@pytest.mark.full
+def test_paper_account_and_an_idle_console_cost_little(binary, tmp_path):
+    costs = measured(binary, tmp_path, 1000)
+    keep("cost_of_parts", table(costs, {}))
+    alone, usual = costs["trading alone"], costs["as by default"]
+    assert usual.own_ms <= alone.own_ms + 0.2 and usual.cpu_ms <= alone.cpu_ms * 1.25, costs
+    assert usual.peak_mib <= alone.peak_mib + 1, costs
 
 
 if __name__ == "__main__":
