@@ -13,6 +13,12 @@ from parts.tables import keep
 BOUNDS = {"trading alone": Cost(own_ms=0.6, cpu_ms=0.8, peak_mib=14, start_ms=20)}
 
 
+@pytest.fixture(scope="module")
+def costs(binary, tmp_path_factory) -> dict[str, Cost]:
+    """Of a thousand cycles each."""
+    return measured(binary, tmp_path_factory.mktemp("cost"), 1000)
+
+
 def measured(binary: Path, directory: Path, cycles: int) -> dict[str, Cost]:
     """One after the other, in one run."""
     all_settings = {"trading alone": TRADING_ALONE, "without the console": WITHOUT_CONSOLE, "as by default": as_by_default()}
@@ -29,18 +35,16 @@ def test_a_live_cycle_needs_little_memory(binary, tmp_path):
 
 
 @pytest.mark.full
-def test_a_cycle_stays_within_its_bounds(binary, tmp_path):
-    costs = measured(binary, tmp_path, 1000)
+def test_a_cycle_stays_within_its_bounds(costs):
     keep("cost", table(costs, BOUNDS))
     for name, bound in BOUNDS.items():
         cost = costs[name]
         assert cost.own_ms <= bound.own_ms and cost.cpu_ms <= bound.cpu_ms, (name, cost)
         assert cost.peak_mib <= bound.peak_mib and cost.start_ms <= bound.start_ms, (name, cost)
 
+
 @pytest.mark.full
-def test_paper_account_and_an_idle_console_cost_little(binary, tmp_path):
-    costs = measured(binary, tmp_path, 1000)
-    keep("cost_of_parts", table(costs, {}))
+def test_paper_account_and_an_idle_console_cost_little(costs):
     alone, usual = costs["trading alone"], costs["as by default"]
     assert usual.own_ms <= alone.own_ms + 0.2 and usual.cpu_ms <= alone.cpu_ms * 1.25, costs
     assert usual.peak_mib <= alone.peak_mib + 1, costs

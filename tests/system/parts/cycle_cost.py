@@ -9,8 +9,6 @@ from parts.daemon import Daemon, free_port
 from parts.sandbox import Sandbox
 
 WARM_UP_CYCLES = 20
-
-
 # What a daemon does beside trading, switched off, or on as by default but for the console's port.
 TRADING_ALONE = {"SENTINEL__PAPER__ENABLED": "false", "SENTINEL__GATEWAY__ACCOUNT_POLL_S": "0"}
 WITHOUT_CONSOLE = {}

@@ -7,14 +7,14 @@ mod simulation;
 use super::*;
 use crate::domain::cluster::guard::Guard;
 
-const TERMS: Terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
-const WALL: i64 = 1_800_000_000;
+pub(super) const TERMS: Terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
+pub(super) const WALL: i64 = 1_800_000_000;
 
-fn s(seconds: u64) -> Duration {
+pub(super) fn s(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn record(instance: &str, journal: &str) -> Record {
+pub(super) fn record(instance: &str, journal: &str) -> Record {
     Record {
         instance: instance.into(),
         member: format!("{instance}-name"),

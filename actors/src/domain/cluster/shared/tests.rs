@@ -12,33 +12,16 @@ mod simulation;
 mod world;
 
 use super::*;
-use crate::domain::cluster::{Record, Terms};
+use crate::domain::cluster::{
+    Record,
+    tests::{TERMS, WALL, record, s},
+};
 use std::time::Duration;
 use uuid::Uuid;
 
-const TERMS: Terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
-const WALL: i64 = 1_800_000_000;
-
-fn s(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
 fn member_record(name: &str, instance: &str) -> MemberRecord {
     MemberRecord {
-        record: Record {
-            instance: instance.into(),
-            member: name.into(),
-            host: "inf".into(),
-            pid: 17,
-            version: "0.1.0".into(),
-            journal: "its own".into(),
-            since: WALL,
-            at: WALL,
-            trust_ms: 10_000,
-            bars_after: None,
-            before: None,
-            released: false,
-        },
+        record: Record { member: name.into(), ..record(instance, "its own") },
         weight: 1,
         address: format!("{name}:9090"),
         region: "eu".into(),
