@@ -44,6 +44,10 @@ RUNBOOK = "/public/sentinel/RUNBOOK.txt"
 # Families that are not on the dashboard, and why.
 LEFT_OUT = {
     "process_virtual_memory_bytes": "mostly reserved addresses; what runs out is resident memory",
+    **{
+        f"sentinel_cluster_{name}": "no daemon can be a member yet; the row comes with the first that can"
+        for name in ("members", "shards_owned", "shard_owner", "claims_total", "claims_unsent", "rebalances_total", "claim_seconds")
+    },
     "sentinel_console_presses_total": "each halt and resume has an alert, which says how many were the console's",
 }
 # Panels without series in a dry run, which asks no gateway and sends nothing.

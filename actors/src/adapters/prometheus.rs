@@ -8,7 +8,7 @@ mod process;
 #[cfg(test)]
 mod tests;
 
-pub use catalogue::{ERROR_CODES, FAILING_STAGES, FAMILIES, LEDGERS, Metrics, OTHER};
+pub use catalogue::{CLAIM_RESULTS, ERROR_CODES, FAILING_STAGES, FAMILIES, LEDGERS, Metrics, OTHER};
 pub use format::Format;
 pub use process::ProcessReader;
 

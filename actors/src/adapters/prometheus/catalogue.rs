@@ -12,6 +12,7 @@ use crate::{
     adapters::endpoint::Endpoint,
     domain::{
         breaker::BreakerState,
+        cluster::shared::Shard,
         decision::Action,
         guard::Suppression,
         names::{ActorName, DropReason, Step},
@@ -52,11 +53,18 @@ const API_ENDPOINTS: [Endpoint; 2] = [Endpoint::Eodhd, Endpoint::Hub];
 /// Whose orders: the gateway's, or those on paper.
 pub const LEDGERS: [&str; 2] = ["live", "paper"];
 
+/// How the claim of an order in etcd can end.
+pub const CLAIM_RESULTS: [&str; 3] = ["made", "refused", "late"];
+
 /// The `symbol` of everything that is not configured.
 pub const OTHER: &str = "other";
 
 /// The stages in which a symbol can fail. Deciding is a function that cannot fail.
 pub const FAILING_STAGES: [Step; 4] = [Step::Fetch, Step::Features, Step::Predict, Step::Send];
+
+fn shards() -> Vec<String> {
+    Shard::all().map(|shard| shard.to_string()).collect()
+}
 
 macro_rules! families {
     (@family $help:literal, $handle:ident, $name:literal, $unit:literal, [$($le:literal)*], [$($label:ident: $values:expr),*]) => {
@@ -180,12 +188,29 @@ families! {
     /// Whether this daemon holds its account in etcd and may send orders; absent unless it is live with cluster.mode = "guard"
     cluster_leader: ToldGaugeVec = "sentinel_cluster_leader" in "1",
         by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| names(&["account"], |shard| shard)];
-    /// For how long orders may be sent without another answer of etcd; absent unless it is live with cluster.mode = "guard"
+    /// For how long orders may be sent without another answer of etcd; absent unless it is live with cluster.mode = "guard" or "shared"
     cluster_lease_remaining_seconds: ToldGauge = "sentinel_cluster_lease_remaining_seconds" in "seconds";
-    /// Whether etcd answered the last request; absent unless the daemon is live with cluster.mode = "guard"
+    /// Whether etcd answered the last request; absent unless the daemon is live with cluster.mode = "guard" or "shared"
     cluster_etcd_up: ToldGauge = "sentinel_cluster_etcd_up" in "1";
     /// Whether a daemon held the account before, did not give it back, and nobody has acknowledged that; absent unless it is live with cluster.mode = "guard"
     cluster_dead_holder: ToldGauge = "sentinel_cluster_dead_holder" in "1";
+    /// Live members of the account as last read in etcd; absent unless the daemon is live with cluster.mode = "shared"
+    cluster_members: ToldGauge = "sentinel_cluster_members" in "count";
+    /// Shards that this member owns, of sixteen; absent unless it is live with cluster.mode = "shared"
+    cluster_shards_owned: ToldGauge = "sentinel_cluster_shards_owned" in "count";
+    /// Whether this member owns the shard and its lease is trusted; absent unless it is live with cluster.mode = "shared"
+    cluster_shard_owner: ToldGaugeVec = "sentinel_cluster_shard_owner" in "1",
+        by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| shards()];
+    /// Claims of orders by how they ended: made; refused for a reason; or late, so that nothing was sent
+    cluster_claims_total: IntCounterVec = "sentinel_cluster_claims_total" in "count",
+        by [result: |_| names(&CLAIM_RESULTS, |result| result)];
+    /// Claims without a final outcome that this member knows: on their way, unknown, or left by a member that is gone; absent unless it is live with cluster.mode = "shared"
+    cluster_claims_unsent: ToldGauge = "sentinel_cluster_claims_unsent" in "count";
+    /// Times that the plan of who should own which shard changed, as this member saw it
+    cluster_rebalances_total: IntCounter = "sentinel_cluster_rebalances_total" in "count";
+    /// Time from the first request for an order's claim until it was made, refused or given up
+    cluster_claim_seconds: Histogram = "sentinel_cluster_claim_seconds" in "seconds",
+        le [0.001 0.0025 0.005 0.01 0.025 0.05 0.1 0.25 0.5 1.0 2.0 2.5 4.0];
     /// The daemon's wall clock when this text was made, which is at most a second before its scrape
     time_seconds: Gauge = "sentinel_time_seconds" in "seconds";
     /// Whether the actor is running (1) or stopped, restarting or failed (0)

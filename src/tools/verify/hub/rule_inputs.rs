@@ -13,15 +13,19 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_post_metric_relabeling",
 ];
 /// Families that Sentinel reports only once their values are known, or only where the account is claimed in etcd.
-pub(super) const ABSENT_UNTIL_KNOWN: [&str; 12] = [
+pub(super) const ABSENT_UNTIL_KNOWN: [&str; 16] = [
     "sentinel_account_balance",
     "sentinel_account_drawdown_ratio",
     "sentinel_account_equity",
     "sentinel_account_unexplained",
+    "sentinel_cluster_claims_unsent",
     "sentinel_cluster_dead_holder",
     "sentinel_cluster_etcd_up",
     "sentinel_cluster_leader",
     "sentinel_cluster_lease_remaining_seconds",
+    "sentinel_cluster_members",
+    "sentinel_cluster_shard_owner",
+    "sentinel_cluster_shards_owned",
     "sentinel_positions_open",
     "sentinel_profit_open",
     "sentinel_profit_realised",
