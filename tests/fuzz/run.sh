@@ -19,7 +19,7 @@ export PATH="$base/tools/bin:$PATH"
 declare -A length_max=([bars]=16384 [model_answer]=4096 [gateway_reply]=4096 [settings]=4096)
 
 if [ "$(cargo fuzz --version 2>/dev/null)" != "cargo-fuzz $cargo_fuzz_version" ]; then
-    cargo install cargo-fuzz --version "$cargo_fuzz_version" --locked --root "$base/tools" || exit
+    cargo install cargo-fuzz --debug --version "$cargo_fuzz_version" --locked --root "$base/tools" || exit
 fi
 cargo fuzz build -s none --codegen-units 16 --fuzz-dir tests/fuzz || exit
 host=$(rustc -vV | sed -n 's/^host: //p')

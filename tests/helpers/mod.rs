@@ -91,17 +91,23 @@ impl TestApp {
         samples(&self.get("/metrics").await.2)
     }
 
-    /// Polls until a sample reaches `at_least`; panics with the exposition after two minutes: a proof of an unknown order that came
-    /// too early is tried again after one.
+    /// Polls until a sample reaches `at_least`.
     pub async fn wait_for(&self, sample: &str, at_least: f64) -> HashMap<String, f64> {
+        let reached = |now: &HashMap<String, f64>| now.get(sample).is_some_and(|value| *value >= at_least);
+        self.wait_until(&format!("{sample} {at_least}"), reached).await
+    }
+
+    /// Polls until this holds for the samples; panics with the exposition after two minutes: a proof of an unknown order that came
+    /// too early is tried again after one.
+    pub async fn wait_until(&self, what: &str, holds: impl Fn(&HashMap<String, f64>) -> bool) -> HashMap<String, f64> {
         for _ in 0..12_000 {
             let metrics = self.metrics().await;
-            if metrics.get(sample).is_some_and(|value| *value >= at_least) {
+            if holds(&metrics) {
                 return metrics;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("{sample} did not reach {at_least}: {:#?}", self.metrics().await);
+        panic!("never: {what}: {:#?}", self.metrics().await);
     }
 
     /// Stops the daemon gracefully, then its servers.

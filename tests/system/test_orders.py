@@ -16,7 +16,7 @@ OUTCOMES = [
     pytest.param(filled, "filled", id="filled"),
     pytest.param(rejected, "rejected", id="rejected"),
     pytest.param(silent, "unknown", id="silent"),
-    pytest.param(late(0.8), "unknown", id="late"),
+    pytest.param(late(2.0), "unknown", id="late"),
     pytest.param(garbage, "unknown", id="garbage"),
     pytest.param(huge, "unknown", id="huge"),
 ]

@@ -56,6 +56,12 @@ impl Backlog {
         self.0.dropped[actor as usize][reason as usize].load(Ordering::Relaxed)
     }
 
+    /// How many events are waiting.
+    #[cfg(test)]
+    pub fn waiting_len(&self) -> usize {
+        self.waiting().len()
+    }
+
     fn note(&self, actor: ActorName, reason: DropReason, count: u64) {
         self.0.dropped[actor as usize][reason as usize].fetch_add(count, Ordering::Relaxed);
     }

@@ -481,9 +481,12 @@ fn events_of_another_thread_are_taken_without_a_scrape() {
     let recorder = MetricsActor::new(config).unwrap();
     let actor = MetricsActor::start_in_arbiter(&arbiter.handle(), |_| recorder);
     let telemetry = Telemetry::new(actor.clone().recipient(), backlog.clone(), Arc::new(clock));
-    for number in 0..EVENTS {
-        telemetry.report(Event::TicksMissed(1));
-        if number % 10 == 0 {
+    // More in all than may wait, and never so many at a time. With 64 waiting the actor has been woken.
+    for _ in 0..EVENTS / 500 {
+        (0..500).for_each(|_| telemetry.report(Event::TicksMissed(1)));
+        let asked_at = Instant::now();
+        while backlog.waiting_len() >= 64 {
+            assert!(asked_at.elapsed() < Duration::from_secs(20), "nobody takes them");
             thread::sleep(Duration::from_micros(200));
         }
     }

@@ -1,5 +1,6 @@
 """The real binary as a child process: starts it, reads its output and metrics, sends signals, and always ends it."""
 
+import http.client
 import itertools
 import json
 import os
@@ -95,6 +96,9 @@ class Daemon:
                 body = answer.read()
         except urllib.error.HTTPError as error:
             found, body = error, error.read()
+        except http.client.HTTPException as error:
+            # A daemon that is killed breaks off in the middle of its answer.
+            raise OSError(f"no whole answer: {error!r}") from None
         headers = {name.lower(): value for name, value in found.headers.items()}
         return found.status, headers, body.decode()
 

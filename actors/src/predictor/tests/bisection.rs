@@ -219,9 +219,9 @@ async fn many_bad_rows_are_found_within_the_bound_of_a_cycle() {
 
 #[actix::test]
 async fn the_next_cycle_goes_on_with_the_halves() {
-    let deadline = Duration::from_millis(700);
+    let deadline = Duration::from_millis(1_400);
     let harness = Harness::with([37], |config| config.deadline = deadline);
-    harness.model.lock().unwrap().delay = Duration::from_millis(200);
+    harness.model.lock().unwrap().delay = Duration::from_millis(400);
     let started = Instant::now();
     let (kinds, _) = harness.cycle(100).await;
     let took = started.elapsed();
