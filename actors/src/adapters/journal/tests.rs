@@ -2,6 +2,7 @@
 
 mod companion_files;
 mod money;
+mod pages;
 mod paper;
 mod versions;
 
@@ -28,7 +29,9 @@ fn alike(keep: Duration) -> Keep {
 }
 
 /// Takes away what the third version and those after it brought.
-const BEFORE_3: &str = "DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
+const BEFORE_3: &str = "DROP INDEX decisions_cycle_symbol; CREATE INDEX decisions_cycle ON decisions (cycle_id);\
+     CREATE INDEX decisions_symbol ON decisions (symbol, cycle_id); CREATE INDEX orders_created ON orders (created_at_ms);\
+     DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
      DROP TABLE paper_equity; ALTER TABLE decisions DROP COLUMN paper_order_id;\
      ALTER TABLE decisions DROP COLUMN paper_suppressed; DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
      ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\
