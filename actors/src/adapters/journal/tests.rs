@@ -234,7 +234,7 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
         "no bar is ordered again"
     );
     assert_eq!(standing.unresolved, std::collections::HashSet::from(late.keys()));
-    assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
+    assert_eq!(store.open_orders().unwrap().unresolved[0].id, late.client_order_id);
     let other = Identity { account: "other".into(), ..identity() };
     let standing = store.read_standing(&other, StandingQuestion::default(), NOW).unwrap();
     assert!(store.history(&other, NOW).unwrap().newest_ordered.is_empty(), "another account has orders of its own");
