@@ -15,12 +15,12 @@ mod windows;
 use crate::{
     adapters::{
         archive::Queue,
-        journal::{DaemonLock, FileId, Identity, Keep, OpenError, Pruned, Store},
+        journal::{DaemonLock, FileId, Identity, Keep, OpenError, OpenOrders, Pruned, Store},
     },
     domain::{
         clock::Clock,
         instrument::{InstrumentKey, Symbol},
-        journal::{AccountSnapshot, JournalError, OrderStep, UnresolvedOrder, Version},
+        journal::{AccountSnapshot, JournalError, OrderStep, Version},
         names::{ActorName, DropReason},
         order::Outcome,
     },
@@ -83,7 +83,7 @@ pub struct Journal {
     /// Writes that failed since the last event.
     write_failures: u64,
     /// Orders of unknown outcome and how many have no answer yet, as last read.
-    open: (Vec<UnresolvedOrder>, u64),
+    open: OpenOrders,
     /// The file that was opened first: another one in its place is not the journal.
     file: Option<FileId>,
     /// Outcomes of orders that could not be written: as good as unknown until they are.
@@ -117,7 +117,7 @@ impl Journal {
             store,
             is_closed: false,
             write_failures: 0,
-            open: Default::default(),
+            open: OpenOrders::default(),
             file: None,
             unwritten: Vec::new(),
             pruned_at: None,
@@ -192,10 +192,10 @@ impl Journal {
     /// Reports the state of the journal. Also sees what a person settled while the daemon runs.
     fn report(&mut self) {
         // While it cannot be read, what was last known stands: a full disk does not settle an unknown order.
-        if let Some(Ok(open)) = self.store.as_ref().map(Store::open_orders) {
+        if let Some(Ok(open)) = self.store.as_mut().map(Store::open_orders) {
             self.open = open;
         }
-        let (mut unresolved, pending) = self.open.clone();
+        let OpenOrders { mut unresolved, pending } = self.open.clone();
         let owed: Vec<_> = self.unwritten.iter().filter_map(|owed| unresolved_by(&owed.step)).collect();
         unresolved.retain(|order| owed.iter().all(|other| other.id != order.id));
         unresolved.extend(owed);

@@ -47,7 +47,7 @@ pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};
 pub use journal_id::journal_id;
 pub use money::{RealisedRow, ToldAccount, open};
 pub use order_steps::Verdict;
-pub use orders::{Identity, OrderRow};
+pub use orders::{Identity, OpenOrders, OrderRow};
 pub use outcomes::{Due, OutcomeRow};
 pub use pairs::Pair;
 pub use paper::{PaperAnswer, PaperCycle, PaperRow};
@@ -137,6 +137,8 @@ pub struct Store {
     unwritten: PathBuf,
     /// The version of the last decisions, and its row.
     version: Option<(Arc<Version>, i64)>,
+    /// What was open when the last write ended, until it is asked for: read with the write, which has the file locked anyway.
+    open: Option<OpenOrders>,
 }
 
 impl Store {
@@ -221,7 +223,7 @@ impl Store {
         // A plan does not depend on what is bound: statements would else be compiled anew for each order.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(failed)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten"), version: None })
+        Ok(Self { connection, unwritten: files::beside(&files::real(path), ".unwritten"), version: None, open: None })
     }
 
     /// A person states that a position of ours has been closed; `who` and `note` are kept.
@@ -268,6 +270,7 @@ impl Store {
 
     /// Runs `work` as one write: all of it is on disk afterwards, or nothing.
     fn write<T>(&mut self, work: impl FnOnce(&Connection) -> Result<T, JournalError>) -> Result<T, JournalError> {
+        self.open = None;
         let transaction = Transaction::begin(&self.connection).map_err(broken)?;
         let done = work(&self.connection)?;
         reach("commit.before");

@@ -4,6 +4,7 @@ use super::{
     Store,
     account_snapshots::{self, ToldOf},
     broken, millis,
+    orders::and_open_orders,
     outcomes::{self, Due},
     paper::{self, PaperCycle},
 };
@@ -89,7 +90,7 @@ impl Store {
         let CycleRecord { cycle_id, model, version, decisions, due, told, paper } = *cycle;
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
-        let (version, faults) = self.write_without_waiting(|transaction| {
+        let work = |transaction: &Connection| {
             let paper_error = match &paper {
                 Some(paper) => paper::write(transaction, model, paper).map_err(broken)?,
                 None => None,
@@ -149,8 +150,9 @@ impl Store {
                 None => None,
             };
             Ok((version, CycleFaults { paper: paper_error, money: money_error }))
-        })?;
-        self.version = version;
+        };
+        let ((version, faults), open) = self.write_without_waiting(and_open_orders(work))?;
+        (self.version, self.open) = (version, open);
         Ok(faults)
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Identity, Store, broken, millis,
-    orders::{as_text, parsed},
+    orders::{and_open_orders, as_text, parsed},
 };
 use crate::{
     adapters::fail_points::reach,
@@ -49,7 +49,9 @@ impl Store {
     /// # Errors
     /// A step that cannot follow where the order stands; an intent that is there already; a journal that fails.
     pub fn order_steps(&mut self, steps: &[OrderStep], identity: &Identity, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| steps.iter().try_for_each(|step| take(transaction, step, identity, now)))
+        let work = |transaction: &Connection| steps.iter().try_for_each(|step| take(transaction, step, identity, now));
+        ((), self.open) = self.write(and_open_orders(work))?;
+        Ok(())
     }
 
     /// Writes one.

@@ -7,7 +7,7 @@ use crate::domain::{
     order_state::OrderState,
     position::AccountMode,
 };
-use rusqlite::{Row, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 /// What [`order_row`] reads.
@@ -31,6 +31,15 @@ pub struct Identity {
     pub dialect: &'static str,
     /// How the broker books orders, by the settings; kept as well.
     pub account_mode: AccountMode,
+}
+
+/// Orders whose outcome is not known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OpenOrders {
+    /// Those of unknown outcome, oldest first.
+    pub unresolved: Vec<UnresolvedOrder>,
+    /// How many have no answer yet.
+    pub pending: u64,
 }
 
 /// An order as the journal has it.
@@ -80,28 +89,12 @@ pub struct OrderRow {
 }
 
 impl Store {
-    /// Orders of unknown outcome, oldest first, and how many have no answer yet.
+    /// What is open: as the last write left it, once, and else as it is now.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn open_orders(&self) -> Result<(Vec<UnresolvedOrder>, u64), JournalError> {
-        let read = || {
-            let sql = "SELECT id, symbol, state FROM orders WHERE state IN ('intent', 'sending', 'unknown')
-                       ORDER BY created_at_ms";
-            let mut open = (Vec::new(), 0);
-            let mut statement = self.connection.prepare_cached(sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
-                if row.get_ref(2)?.as_str()? == OrderState::Unknown.as_str() {
-                    let symbol = Symbol::new(row.get_ref(1)?.as_str()?);
-                    open.0.push(UnresolvedOrder { id: parsed(row, 0)?, symbol });
-                } else {
-                    open.1 += 1;
-                }
-            }
-            Ok(open)
-        };
-        read().map_err(broken)
+    pub fn open_orders(&mut self) -> Result<OpenOrders, JournalError> {
+        self.open.take().map_or_else(|| open_orders(&self.connection).map_err(broken), Ok)
     }
 
     /// Every order, oldest first; or only those of unknown outcome.
@@ -131,6 +124,31 @@ impl Store {
         };
         read().map_err(broken)
     }
+}
+
+/// Does this and looks what is open after it, which costs no other lock of the file. A write does not fail for what is only
+/// reported.
+pub(super) fn and_open_orders<T>(
+    work: impl FnOnce(&Connection) -> Result<T, JournalError>,
+) -> impl FnOnce(&Connection) -> Result<(T, Option<OpenOrders>), JournalError> {
+    |transaction| work(transaction).map(|done| (done, open_orders(transaction).ok()))
+}
+
+fn open_orders(connection: &Connection) -> rusqlite::Result<OpenOrders> {
+    let sql = "SELECT id, symbol, state FROM orders WHERE state IN ('intent', 'sending', 'unknown')
+               ORDER BY created_at_ms";
+    let mut open = OpenOrders::default();
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        if row.get_ref(2)?.as_str()? == OrderState::Unknown.as_str() {
+            let symbol = Symbol::new(row.get_ref(1)?.as_str()?);
+            open.unresolved.push(UnresolvedOrder { id: parsed(row, 0)?, symbol });
+        } else {
+            open.pending += 1;
+        }
+    }
+    Ok(open)
 }
 
 /// An order, from its [`COLUMNS`].

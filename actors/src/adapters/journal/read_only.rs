@@ -32,7 +32,7 @@ fn open_as(path: &Path, how: &str) -> Result<Store, OpenError> {
         return Err(OpenError::Older { found, known: schema::VERSION });
     }
     connection.pragma_update(None, "cache_size", CACHE_KIB).map_err(failed)?;
-    Ok(Store { connection, unwritten: files::beside(&real, ".unwritten"), version: None })
+    Ok(Store { connection, unwritten: files::beside(&real, ".unwritten"), version: None, open: None })
 }
 
 /// The path with everything escaped that means something else in a URI.

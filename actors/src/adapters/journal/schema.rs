@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 8] = ["
+pub(super) const MIGRATIONS: [&str; 9] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -236,6 +236,15 @@ CREATE INDEX orders_ticket ON orders (account, ticket) WHERE state = 'filled' AN
 ALTER TABLE account_snapshots ADD COLUMN every_s INTEGER; -- seconds between two looks, as the settings have it; null: not known
 -- Empty, but for what a daemon of an earlier version writes that still runs. Its condition is repeated word by word where it is meant.
 CREATE INDEX paper_orders_unnoticed ON paper_orders (id) WHERE exit_at IS NOT NULL AND closes IS NULL AND ended_at_ms IS NULL;
+", "
+-- Each index costs each cycle a page, and so does each table that keeps the symbols of one bar apart.
+DROP INDEX decisions_cycle; DROP INDEX decisions_symbol; CREATE INDEX decisions_cycle_symbol ON decisions (cycle_id, symbol);
+DROP INDEX orders_created;               -- there are few orders, and they are sought by time at a start only
+CREATE TABLE confidences_by_bar (        -- as it was, but for its key
+    model TEXT NOT NULL, symbol TEXT NOT NULL, bar_close_time INTEGER NOT NULL, confidence REAL NOT NULL, cycle_id INTEGER NOT NULL,
+    PRIMARY KEY (model, bar_close_time, symbol)) WITHOUT ROWID;
+INSERT INTO confidences_by_bar SELECT model, symbol, bar_close_time, confidence, cycle_id FROM confidences ORDER BY 1, 3, 2;
+DROP TABLE confidences; ALTER TABLE confidences_by_bar RENAME TO confidences;
 "];
 
 /// Trades on paper that have ended, and nothing says when that was noticed. A daemon that was started before an upgrade goes on in the

@@ -2,6 +2,7 @@
 
 mod companion_files;
 mod money;
+mod pages;
 mod paper;
 mod versions;
 
@@ -28,7 +29,9 @@ fn alike(keep: Duration) -> Keep {
 }
 
 /// Takes away what the third version and those after it brought.
-const BEFORE_3: &str = "DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
+const BEFORE_3: &str = "DROP INDEX decisions_cycle_symbol; CREATE INDEX decisions_cycle ON decisions (cycle_id);\
+     CREATE INDEX decisions_symbol ON decisions (symbol, cycle_id); CREATE INDEX orders_created ON orders (created_at_ms);\
+     DROP TABLE console_actions; DROP INDEX decisions_telling; DROP INDEX orders_ticket; DROP TABLE realised; DROP TABLE unexplained; DROP TABLE equity_peaks; DROP TABLE paper_orders;\
      DROP TABLE paper_equity; ALTER TABLE decisions DROP COLUMN paper_order_id;\
      ALTER TABLE decisions DROP COLUMN paper_suppressed; DROP TABLE account_snapshots; DROP TABLE outcomes; DROP TABLE forgotten;\
      ALTER TABLE decisions DROP COLUMN version_id; ALTER TABLE decisions DROP COLUMN bars; DROP TABLE versions;\
@@ -231,7 +234,7 @@ fn a_crash_after_the_intent_expires_it_and_after_sending_is_unknown() {
         "no bar is ordered again"
     );
     assert_eq!(standing.unresolved, std::collections::HashSet::from(late.keys()));
-    assert_eq!(store.open_orders().unwrap().0[0].id, late.client_order_id);
+    assert_eq!(store.open_orders().unwrap().unresolved[0].id, late.client_order_id);
     let other = Identity { account: "other".into(), ..identity() };
     let standing = store.read_standing(&other, StandingQuestion::default(), NOW).unwrap();
     assert!(store.history(&other, NOW).unwrap().newest_ordered.is_empty(), "another account has orders of its own");

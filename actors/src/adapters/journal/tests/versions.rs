@@ -8,7 +8,7 @@ use crate::domain::{
 };
 use std::sync::Arc;
 
-fn window() -> Arc<[Bar]> {
+pub(super) fn window() -> Arc<[Bar]> {
     let bar = |row: i64| {
         let price = 1.1 + (row % 7) as f64 * 1e-4;
         Bar {
@@ -23,7 +23,7 @@ fn window() -> Arc<[Bar]> {
     (0..120).map(bar).collect()
 }
 
-fn decided(window: &Arc<[Bar]>, odds: [f64; 3]) -> DecisionRecord {
+pub(super) fn decided(window: &Arc<[Bar]>, odds: [f64; 3]) -> DecisionRecord {
     DecisionRecord {
         symbol: Symbol::new("EURUSD"),
         market_now: Some(BAR),
@@ -42,7 +42,7 @@ fn decided(window: &Arc<[Bar]>, odds: [f64; 3]) -> DecisionRecord {
     }
 }
 
-fn version(model: &str) -> Arc<Version> {
+pub(super) fn version(model: &str) -> Arc<Version> {
     Arc::new(Version {
         config_hash: (1 << 48) - 1,
         model_fingerprint: model.into(),
@@ -179,6 +179,30 @@ fn journals_of_all_earlier_versions_are_brought_up_to_date() {
         drop(store);
         assert!(Store::open_read_only(&disk.path()).is_ok());
     }
+}
+
+#[test]
+fn first_decisions_of_earlier_versions_stay_as_they_were() {
+    let disk = Disk::new();
+    old_journal(&disk, 8);
+    let old = Connection::open(disk.path()).unwrap();
+    let insert = "INSERT INTO confidences VALUES ('baseline', ?1, ?2, ?3, ?4)";
+    for (symbol, bar, confidence, cycle_id) in [("EURUSD", 2, 0.7, 20), ("EURUSD", 1, 0.6, 10), ("AUDUSD", 2, 0.5, 21)]
+    {
+        old.execute(insert, (symbol, bar, confidence, cycle_id)).unwrap();
+    }
+    drop(old);
+    let store = disk.open();
+    let symbols = [Symbol::new("EURUSD"), Symbol::new("AUDUSD")];
+    let kept = store.confidences("baseline", &symbols, 9).unwrap();
+    let kept: Vec<_> = kept.iter().map(|it| (it.symbol.as_str(), it.bar_close_time, it.confidence)).collect();
+    assert_eq!(kept, [("EURUSD", 1, 0.6), ("AUDUSD", 2, 0.5), ("EURUSD", 2, 0.7)]);
+    let again = "INSERT OR IGNORE INTO confidences VALUES ('baseline', 'EURUSD', 1, 0.9, 99)";
+    assert_eq!(
+        store.connection.execute(again, []).unwrap(),
+        0,
+        "the first of a bar stays, also for a daemon that still runs"
+    );
 }
 
 #[test]
