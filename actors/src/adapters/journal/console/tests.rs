@@ -343,4 +343,15 @@ fn a_paper_order_is_told_by_its_times() {
         [("entry", 0), ("intent", 58_000), ("exit", 3_600_000)],
         "entered at the open of the bar that was open"
     );
+    journal.run("UPDATE paper_orders SET exit_at = NULL, exit_price = NULL, exit_reason = NULL");
+    let shown = || {
+        let order = journal.reader.order_story(id, None).unwrap().unwrap().order;
+        let positions = journal.reader.positions(&at(0), &std::collections::HashMap::new()).unwrap();
+        (order.position.unwrap(), order.reason, positions.rows[0].state)
+    };
+    assert_eq!(shown(), ("open", None, "open"));
+    journal.decided(MONDAY * 1_000 + 59_000, "EURUSD", MONDAY, HOLD);
+    journal.decided(MONDAY * 1_000 + 61_000, "EURUSD", MONDAY + HOUR, HOLD);
+    let why = "not followed since 2026-01-05 00:01:00 UTC: paper was off, or could not be written";
+    assert_eq!(shown(), ("unknown", Some(why.into()), "unknown"));
 }

@@ -24,7 +24,7 @@ pub(super) fn live_columns() -> String {
 
 /// What [`paper`] reads.
 pub(super) fn paper_columns() -> String {
-    format!("{}, rowid", on_paper::COLUMNS)
+    format!("{}, rowid", on_paper::row_columns())
 }
 
 pub(super) fn events(connection: &Connection, id: &str) -> rusqlite::Result<Vec<OrderEvent>> {
@@ -92,7 +92,7 @@ pub(super) fn live(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
 }
 
 pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
-    let PaperRow { account, model, order, updated_at_ms } = on_paper::paper_row(row)?;
+    let PaperRow { account, model, order, updated_at_ms, is_left } = on_paper::paper_row(row)?;
     let (entry_source, exit_source) = (row.get("entry_source")?, row.get("exit_source")?);
     let entry = order.entry.map(|entry| Entry {
         at_ms: Some(entry.at.saturating_mul(1_000)),
@@ -107,6 +107,13 @@ pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
     });
     let profit = order.exit.map(|exit| money::of_paper(exit.profit, exit.net_points, order.costs.is_none()));
     let opened = order.closes.is_none();
+    let position = match exit {
+        Some(_) => "closed",
+        None if is_left => "unknown",
+        None => "open",
+    };
+    let since = chrono::DateTime::from_timestamp_millis(updated_at_ms).unwrap_or_default();
+    let left = || format!("not followed since {} UTC: paper was off, or could not be written", since.format("%F %T"));
     Ok(OrderShown {
         rowid: row.get("rowid")?,
         ledger: "paper",
@@ -125,10 +132,10 @@ pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
         bar_close_s: order.bar_close_time,
         close: Some(order.close),
         state: "filled".into(),
-        reason: None,
+        reason: is_left.then(left),
         ticket: Some(order.ticket),
         entry,
-        position: opened.then_some(if exit.is_some() { "closed" } else { "open" }),
+        position: opened.then_some(position),
         profit: profit.filter(|_| opened),
         exit,
         created_ms: i64::try_from(order.created_at.as_millis()).unwrap_or(i64::MAX),
