@@ -8,7 +8,7 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i64 = 0x534e_544c;
 
 /// What each version adds; `PRAGMA user_version` counts how many a file has.
-pub(super) const MIGRATIONS: [&str; 8] = ["
+pub(super) const MIGRATIONS: [&str; 9] = ["
 CREATE TABLE orders (
     id             TEXT PRIMARY KEY,     -- client_order_id
     account        TEXT NOT NULL,
@@ -236,6 +236,9 @@ CREATE INDEX orders_ticket ON orders (account, ticket) WHERE state = 'filled' AN
 ALTER TABLE account_snapshots ADD COLUMN every_s INTEGER; -- seconds between two looks, as the settings have it; null: not known
 -- Empty, but for what a daemon of an earlier version writes that still runs. Its condition is repeated word by word where it is meant.
 CREATE INDEX paper_orders_unnoticed ON paper_orders (id) WHERE exit_at IS NOT NULL AND closes IS NULL AND ended_at_ms IS NULL;
+", "
+ALTER TABLE account_snapshots ADD COLUMN account_ms INTEGER;   -- when balance and equity were told last, unix milliseconds; null: at_ms, or never
+ALTER TABLE account_snapshots ADD COLUMN positions_ms INTEGER; -- when the positions were
 "];
 
 /// Trades on paper that have ended, and nothing says when that was noticed. A daemon that was started before an upgrade goes on in the

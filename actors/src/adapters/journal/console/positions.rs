@@ -34,14 +34,13 @@ pub struct PositionShown {
 #[allow(missing_docs)]
 pub struct Positions {
     pub newest_cycle: Option<i64>,
-    /// When it was told last, as far as is known, unix milliseconds; `None` if it was never told.
+    /// When the gateway listed its own last, unix milliseconds; `None` if it never did.
     pub seen_ms: Option<i64>,
     pub rows: Vec<PositionShown>,
 }
 
 impl ConsoleReader {
-    /// The open positions. `symbols` has our name for each of the broker's, in lower case. The journal has only when the list
-    /// changed last; `of` has when it was told last since the daemon's start.
+    /// The open positions. `symbols` has our name for each of the broker's, in lower case.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -49,7 +48,7 @@ impl ConsoleReader {
         let account = of.account.as_str();
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(of.told_ms);
+            let seen_ms = listed.as_ref().map(|(told_ms, _)| *told_ms);
             let currency = currency(connection, account)?;
             let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
             let mut held = held(connection, account)?;

@@ -148,12 +148,7 @@ const fn kind(closes: Option<i64>) -> &'static str {
 }
 
 /// What is in other rows: the close decided on, and for a live position whether it is open and how it ended.
-pub(super) fn complete(
-    connection: &Connection,
-    ledger: Ledger,
-    orders: &mut [OrderShown],
-    told: Option<(&str, i64)>,
-) -> rusqlite::Result<()> {
+pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
     if ledger == Ledger::Paper {
         return in_currency(connection, orders);
     }
@@ -195,7 +190,7 @@ pub(super) fn complete(
             order.position = Some("closed");
         }
         if !lists.contains_key(&order.account) {
-            lists.insert(order.account.clone(), list(connection, &order.account, told)?);
+            lists.insert(order.account.clone(), list(connection, &order.account)?);
         }
         if let Some(Some((seen_ms, tickets))) = lists.get(&order.account) {
             as_listed(order, *seen_ms, tickets.contains(&ticket));
@@ -220,16 +215,9 @@ fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::
 }
 
 /// The tickets that the gateway listed last, and when.
-fn list(
-    connection: &Connection,
-    account: &str,
-    told: Option<(&str, i64)>,
-) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
-    let told_ms = told.filter(|(own, _)| *own == account).map(|(_, told_ms)| told_ms);
+fn list(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
     let listed = reported::listed(connection, account)?;
-    Ok(listed.map(|(at_ms, positions)| {
-        (told_ms.map_or(at_ms, |told_ms| told_ms.max(at_ms)), positions.iter().map(|it| it.ticket).collect())
-    }))
+    Ok(listed.map(|(told_ms, positions)| (told_ms, positions.iter().map(|it| it.ticket).collect())))
 }
 
 /// A position that is in a list is open, whatever the journal counts; one that is not in a later list may have ended at the broker.
