@@ -40,8 +40,11 @@ class Console:
             return error.code, {name.lower(): value for name, value in error.headers.items()}, error.read()
 
     def get(self, name: str, **headers: str) -> dict:
-        """The answer of an address below /console/api/."""
-        status, _, body = self.ask(contract.API + name, headers)
+        """The answer of an address below /console/api/; asked for again if the journal had no time for it."""
+        for _ in range(20):
+            status, _, body = self.ask(contract.API + name, headers)
+            if status != 503 or json.loads(body)["error"]["code"] != "busy":
+                break
         assert status == 200, (name, status, body)
         return json.loads(body)
 
