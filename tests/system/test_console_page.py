@@ -122,6 +122,7 @@ def test_an_unknown_sum_stays_unknown(fake, wide):
     wide.go("money")
     wide.shows("XAUUSD has no contract_size")
     assert "no signal has ended on both sides" in wide.text()
+    assert "What the gateway reports after a cycle is here after the next one." in wide.text()
     month = wide.run(
         "return [...document.querySelectorAll('tr')].find((it) => it.innerText.startsWith('This month')).innerText"
     )

@@ -114,6 +114,8 @@ def traded(binary: Path, directory: Path, is_enabled: bool) -> tuple[list[dict],
     journal = directory / "journal.db"
     try:
         guards = {"guards.orders_per_day_max": 40, "guards.positions_max": 1, "paper.enabled": str(is_enabled).lower()}
+        # Looks at the account are made by the clock: a slow run would have more of them, and know more of its positions.
+        guards["gateway.account_poll_s"] = 0
         args = ("--symbol", "EURUSD,GBPUSD", "--journal", str(journal))
         daemon = sandbox.live("--back-to-back", "--cycles", "300", *args, **variables(guards | COSTS))
         metrics = ran(daemon, 300)
@@ -230,11 +232,11 @@ def test_a_long_downtime_ends_a_position_without_a_figure(harness, binary, tmp_p
     settings = {"schedule.clock": "bars"} | COSTS | MONEY
     args = ("--back-to-back", "--cycles", "2", "--journal", str(journal))
 
-    def run(first: int, odds: list[float]):
+    def run(first: int, odds: list[float], **more: str):
         """A daemon that sees 300 bars from this one on."""
         harness.market.bars = [bar(begin + place * HOUR) for place in range(first, first + 300)]
         harness.model.probabilities = [odds]
-        daemon = harness.start(*args, settings=settings)
+        daemon = harness.start(*args, settings=settings | more)
         daemon.after_cycles(2)
         assert daemon.stop()[0] == 0
 
@@ -244,6 +246,14 @@ def test_a_long_downtime_ends_a_position_without_a_figure(harness, binary, tmp_p
     run(100, HOLD)
     [trade] = listed(binary, journal, "--paper")
     assert trade["is_open"] and trade["bars"] == 100, "what the window still has is followed"
+    run(150, HOLD, **{"paper.enabled": "false"})
+    [trade] = listed(binary, journal, "--paper")
+    assert (trade["is_open"], trade["is_left"], trade["open_points"], trade["bars"]) == (None, True, None, 100)
+    shown = harness.run("orders", "--paper", "--journal", str(journal))
+    assert "EURUSD, ticket 1: not followed since" in shown.stdout, shown.stdout
+    run(160, HOLD)
+    [trade] = listed(binary, journal, "--paper")
+    assert (trade["is_open"], trade["is_left"], trade["bars"]) == (True, False, 160), "it is followed again"
     run(1_000, HOLD)
     [trade] = listed(binary, journal, "--paper")
     assert (trade["exit_reason"], trade["exit_price"], trade["net_points"], trade["profit"]) == ("lost", None, None, None)

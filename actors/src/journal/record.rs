@@ -4,7 +4,7 @@ use super::{Config, Journal, paper::Ended};
 use crate::{
     adapters::journal::{CycleRecord, Identity, PaperCycle, Store, ToldOf},
     domain::names::{ActorName, DropReason},
-    messages::{Event, RecordDecisions},
+    messages::RecordDecisions,
 };
 use actix::Handler;
 
@@ -56,10 +56,6 @@ impl Handler<RecordDecisions> for Journal {
             self.wrote();
             if is_told {
                 self.count_money(faults.money.as_ref());
-                let kept = told.iter().rev().find(|(_, told)| told.is_whole && faults.money.is_none());
-                if let Some((at, _)) = kept {
-                    self.config.metrics.report(Event::AccountKept(*at));
-                }
             }
             self.prune_if_due();
         } else {

@@ -14,7 +14,7 @@ use crate::{
         names::DropReason,
         order::{Order, Outcome, Side, client_order_id},
     },
-    messages::{NoteAccount, ReadHistory, ReadStanding, RecordDecisions, WriteSteps},
+    messages::{ReadHistory, ReadStanding, RecordDecisions, WriteSteps},
 };
 use actix::Context;
 use rusqlite::Connection;
@@ -296,36 +296,6 @@ fn decided(bar_close_time: i64, confidence: f64) -> DecisionRecord {
         client_order_id: None,
         close_ids: Vec::new(),
     }
-}
-
-#[actix::test]
-async fn a_look_counts_once_the_file_has_it() {
-    let harness = Harness::start();
-    let kept = async || {
-        harness.told().await;
-        let events = harness.events.lock().unwrap();
-        events.iter().filter_map(|event| if let Event::AccountKept(at) = event { Some(*at) } else { None }).collect()
-    };
-    let list = AccountSnapshot { positions: Some(Vec::new()), ..AccountSnapshot::default() };
-    let look = AccountSnapshot { balance: Some(10.0), equity: Some(10.0), is_whole: true, ..list.clone() };
-    let cycle = || harness.journal.send(RecordDecisions { cycle_id: 1, decisions: Vec::new() });
-    harness.journal.send(NoteAccount(list.clone())).await.unwrap();
-    cycle().await.unwrap();
-    let before: Vec<Duration> = kept().await;
-    assert!(before.is_empty(), "a list before an order is no look");
-    let began = SystemClock.now();
-    harness.journal.send(NoteAccount(look.clone())).await.unwrap();
-    let ended = SystemClock.now();
-    assert_eq!(kept().await, before, "it waits for the cycle's write");
-    harness.journal.send(NoteAccount(list)).await.unwrap();
-    cycle().await.unwrap();
-    let after: Vec<Duration> = kept().await;
-    assert!(after.len() == 1 && (began..=ended).contains(&after[0]), "{after:?}");
-    let other = Connection::open(harness.path()).unwrap();
-    other.execute_batch("ALTER TABLE account_snapshots RENAME TO gone").unwrap();
-    harness.journal.send(NoteAccount(look)).await.unwrap();
-    cycle().await.unwrap();
-    assert_eq!(kept().await, after, "what could not be written is not kept");
 }
 
 #[actix::test]

@@ -180,8 +180,6 @@ pub enum Event {
     PositionsTold(Option<usize>),
     /// SignalSender: the gateway was asked for account and positions for the record, and did not tell them.
     AccountPollFailed,
-    /// Journal: it has what the gateway told together at this time, wall clock since the unix epoch: account and positions.
-    AccountKept(Duration),
     /// Journal: what it knows of the account's money changed.
     MoneyCounted(Box<Figures>),
     /// Journal: what the account on paper earned changed.
@@ -251,11 +249,9 @@ impl Event {
             | Self::EquityTold(_)
             | Self::PositionsTold(_)
             | Self::AccountPollFailed => ActorName::SignalSender,
-            Self::JournalChanged { .. }
-            | Self::BarsArchived { .. }
-            | Self::AccountKept(_)
-            | Self::MoneyCounted(_)
-            | Self::PaperCounted(_) => ActorName::Journal,
+            Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) | Self::PaperCounted(_) => {
+                ActorName::Journal
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-pub use report::{AccountHealth, CycleHealth, Health, HealthCheck, StageHealth, Status};
+pub use report::{CycleHealth, Health, HealthCheck, StageHealth, Status};
 pub use state::{ActorState, ClusterState, CycleState, GatewayState, JournalState, PositionsState, State, StepState};
 
 use crate::domain::names::{ActorName, Step};
@@ -51,7 +51,7 @@ impl State {
             is_market_open: self.is_market_open,
             cycles_ended: self.cycles_ended,
             is_journal_writable: self.journal.is_writable,
-            account: self.account.clone(),
+            account_trouble: self.account_trouble.clone(),
         }
     }
 

@@ -189,7 +189,6 @@ impl Recorder {
             | Event::GatewayChecked { .. }
             | Event::PositionsChecked { .. } => self.gateway_told(event, instant),
             Event::JournalChanged { .. } | Event::BarsArchived { .. } => self.disk_written(event),
-            Event::AccountKept(at) => self.state.account.told_at = Some(*at),
             Event::MoneyCounted(money) => self.money = Some((**money).clone()),
             Event::PaperCounted(paper) => self.paper = Some((**paper).clone()),
             Event::ConsolePressed { is_halt } => {

@@ -1,6 +1,7 @@
 //! `sentinel orders --paper`: the orders on paper, which are listed apart from all others.
 
 use super::table::{aligned, minute};
+use crate::cli::output::time_ms;
 use sentinel_actors::{
     adapters::journal::PaperRow,
     domain::paper::{PaperEnd, PaperEquity, PaperOrder},
@@ -26,6 +27,10 @@ pub(super) fn table(rows: &[PaperRow], equities: &[(String, PaperEquity)]) -> St
         // Writing to a String cannot fail.
         let _ = writeln!(text, "account {account} on paper: {}", worth(equity, is_of_one_symbol));
     }
+    for row in rows.iter().filter(|row| row.is_left) {
+        let PaperOrder { symbol, ticket, .. } = &row.order;
+        let _ = writeln!(text, "{symbol}, ticket {ticket}: {}", left(row));
+    }
     if rows.iter().any(is_before_costs) {
         text.push_str("* before costs: study.spread_points is not set\n");
     }
@@ -37,7 +42,7 @@ fn cells(row: &PaperRow) -> [String; TITLE.len()] {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".into());
     let price = |price: f64| format!("{price:.*}", usize::try_from(order.digits).unwrap_or(0));
     let mark = if is_before_costs(row) { "*" } else { "" };
-    let (exit, points) = (order.exit, points(order).map(|points| format!("{points:+.1}{mark}")));
+    let (exit, points) = (order.exit, points(row).map(|points| format!("{points:+.1}{mark}")));
     [
         order.id.to_string().chars().take(ID_CHARS).collect(),
         order.symbol.to_string(),
@@ -45,27 +50,39 @@ fn cells(row: &PaperRow) -> [String; TITLE.len()] {
         format!("{} {}", order.side.as_str(), order.volume),
         or_none(order.entry.map(|entry| price(entry.price))),
         or_none(exit.and_then(|exit| exit.price).map(price)),
-        end(order),
+        end(row),
         or_none(points),
         or_none(exit.and_then(|exit| exit.profit).map(|profit| format!("{profit:+.2}{mark}"))),
     ]
 }
 
 /// What it brought or, while it is open, would bring now; `None` if it is no trade, or nobody knows.
-fn points(order: &PaperOrder) -> Option<f64> {
+fn points(row: &PaperRow) -> Option<f64> {
+    let order = &row.order;
     match (order.closes, order.exit) {
+        (None, None) if row.is_left => None,
         (None, None) => order.entry.map(|_| order.open_points()),
         (_, exit) => exit?.net_points,
     }
 }
 
-fn end(order: &PaperOrder) -> String {
+fn end(row: &PaperRow) -> String {
+    let order = &row.order;
     match (order.closes, order.exit) {
         (Some(ticket), _) => format!("closes {ticket}"),
         (None, Some(exit)) => exit.reason.as_str().into(),
+        (None, None) if row.is_left => "unknown".into(),
         (None, None) if order.entry.is_none() => "next bar".into(),
         (None, None) => "open".into(),
     }
+}
+
+/// Of what was open when it was followed last.
+fn left(row: &PaperRow) -> String {
+    let since = time_ms(row.updated_at_ms);
+    format!(
+        "not followed since {since}, when paper was turned off or could not be written: nobody knows what became of it"
+    )
 }
 
 const fn is_before_costs(row: &PaperRow) -> bool {
@@ -94,7 +111,7 @@ pub(in crate::cli) fn unpriced(count: i64) -> String {
 
 /// One of them.
 pub(in crate::cli) fn as_json(row: &PaperRow) -> Value {
-    let PaperRow { account, model, order, updated_at_ms } = row;
+    let PaperRow { account, model, order, updated_at_ms, is_left } = row;
     let (entry, exit) = (order.entry, order.exit);
     let costs = order.costs.map(|costs| {
         json!({
@@ -106,12 +123,13 @@ pub(in crate::cli) fn as_json(row: &PaperRow) -> Value {
         "paper": true, "id": order.id.to_string(), "symbol": order.symbol.as_str(), "bar": order.bar_close_time,
         "ticket": order.ticket, "closes": order.closes, "side": order.side.as_str(), "volume": order.volume,
         "stop_loss": order.stop_loss, "take_profit": order.take_profit, "close": order.close,
-        "is_open": order.is_open(), "entry_at": entry.map(|entry| entry.at), "entry_price": entry.map(|entry| entry.price),
+        "is_open": (!is_left).then(|| order.is_open()), "is_left": is_left,
+        "entry_at": entry.map(|entry| entry.at), "entry_price": entry.map(|entry| entry.price),
         "exit_at": exit.map(|exit| exit.at), "exit_price": exit.and_then(|exit| exit.price),
         "exit_reason": exit.map(|exit| exit.reason.as_str()), "is_ambiguous": exit.is_some_and(|exit| exit.is_ambiguous),
         "nights": entry.map(|_| order.nights), "bars": order.bars_seen,
         "net_points": exit.and_then(|exit| exit.net_points), "profit": exit.and_then(|exit| exit.profit),
-        "open_points": order.is_open().then(|| points(order)).flatten(), "costs_points": costs,
+        "open_points": order.is_open().then(|| points(row)).flatten(), "costs_points": costs,
         "account": account, "model": model, "created_at_ms": order.created_at.as_millis() as u64, "updated_at_ms": updated_at_ms,
     })
 }
@@ -129,6 +147,9 @@ pub(in crate::cli) fn in_words(row: &PaperRow) -> String {
         None => write!(text, ", to be entered at the next bar's open"),
     };
     match order.exit {
+        None if row.is_left => {
+            let _ = write!(text, "; {}", left(row));
+        }
         None => {}
         Some(exit) if exit.reason == PaperEnd::Lost => text.push_str(", lost: bars in between are missing"),
         Some(exit) => {
@@ -138,7 +159,7 @@ pub(in crate::cli) fn in_words(row: &PaperRow) -> String {
             }
         }
     }
-    if let Some(points) = points(order) {
+    if let Some(points) = points(row) {
         let now = if order.is_open() { " now" } else { "" };
         let before = if is_before_costs(row) { " before costs" } else { "" };
         let _ = write!(text, ": {points:+.1} points{before}{now}");
@@ -186,7 +207,8 @@ mod tests {
             waits_for_rate: false,
             unkept: Unkept::Nothing,
         };
-        PaperRow { account: "demo".into(), model: "baseline".into(), order, updated_at_ms: 1_763_812_805_000 }
+        let (account, model) = ("demo".into(), "baseline".into());
+        PaperRow { account, model, order, updated_at_ms: 1_763_812_805_000, is_left: false }
     }
 
     fn entered() -> PaperRow {
@@ -234,6 +256,21 @@ mod tests {
         assert!(text.ends_with("* before costs: study.spread_points is not set\n"), "{text}");
         assert!(text.lines().all(|line| line.chars().count() <= 100));
         assert_eq!(table(&[], &[]), "no orders on paper\n");
+    }
+
+    #[test]
+    fn what_is_not_followed_any_more_is_not_called_open() {
+        let row = PaperRow { is_left: true, ..entered() };
+        let text = table(std::slice::from_ref(&row), &[]);
+        let cells: Vec<_> = text.lines().nth(1).unwrap().split_whitespace().skip(6).collect();
+        assert_eq!(cells, ["1.10005", "-", "unknown", "-", "-"]);
+        assert!(
+            text.contains("\nEURUSD, ticket 3: not followed since 2025-11-22T12:00:05.000Z, when paper was turned off")
+        );
+        assert!(in_words(&row).contains("entered at 1.10005; not followed since 2025-11-22T12:00:05.000Z"));
+        let shown = as_json(&row);
+        assert_eq!((&shown["is_open"], &shown["is_left"]), (&Value::Null, &Value::Bool(true)));
+        assert_eq!(as_json(&entered())["is_open"], true);
     }
 
     #[test]

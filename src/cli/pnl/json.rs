@@ -19,6 +19,7 @@ pub(super) fn report(report: &Report) -> Value {
     json!({
         "account": report.account,
         "told_at_ms": told.map(|told| told.at_ms),
+        "positions_told_at_ms": told.and_then(|told| told.positions_ms),
         "currency": told.and_then(|told| told.currency.as_deref()),
         "balance": told.and_then(|told| told.balance),
         "equity": told.and_then(|told| told.equity),

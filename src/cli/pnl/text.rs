@@ -51,11 +51,14 @@ fn open(report: &Report) -> String {
     };
     let each = report.open.iter().map(|(symbol, profit)| format!("{symbol} {}", signed(*profit)));
     let each = each.collect::<Vec<_>>().join(", ");
-    match positions.len() {
+    let open = match positions.len() {
         0 => "nothing".into(),
         1 => format!("1 position: {each}"),
         count => format!("{count} positions: {each}"),
-    }
+    };
+    let told = report.told.as_ref();
+    let listed = told.and_then(|told| told.positions_ms.filter(|listed| (listed - told.at_ms).abs() > LOOK_APART_MS));
+    listed.map_or_else(|| open.clone(), |listed| format!("{open}, reported {}", time_ms(listed)))
 }
 
 fn on_paper(paper: &PaperTotals) -> String {
@@ -218,6 +221,7 @@ mod tests {
             account: "12345678".into(),
             told: Some(ToldAccount {
                 at_ms: 1_795_356_000_000,
+                positions_ms: Some(1_795_356_060_000),
                 balance: Some(10_000.0),
                 equity: Some(9_990.25),
                 currency: Some("USD".into()),
@@ -254,6 +258,14 @@ live minus paper: ~-2.50 over 2 signals that ended on both
 paper is before costs: study.spread_points is not set
 "
         );
+    }
+
+    #[test]
+    fn positions_of_another_time_say_which() {
+        let mut earlier = sample();
+        earlier.told.as_mut().unwrap().positions_ms = Some(1_795_305_600_000);
+        let text = report(&earlier);
+        assert!(text.contains("\nopen      nothing, reported 2026-11-22T00:00:00.000Z\n"), "{text}");
     }
 
     #[test]

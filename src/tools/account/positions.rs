@@ -13,7 +13,7 @@ pub(crate) struct Holdings(HashMap<String, Account>);
 
 #[derive(Debug, Default)]
 struct Account {
-    /// When the list was told, unix milliseconds; `None` if it never was together with the balance.
+    /// When the list was told last, unix milliseconds; `None`: never.
     told_ms: Option<i64>,
     held: HashMap<i64, HeldPosition>,
     realised: HashMap<i64, Realised>,

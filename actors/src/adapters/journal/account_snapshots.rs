@@ -1,4 +1,5 @@
-//! What the gateway reported of the account: a row when it differs from the one before, and one an hour.
+//! What the gateway reported of the account: a row when it differs from the one before, and one an hour. The newest row has when each of
+//! its figures was told last.
 
 use super::{
     broken, millis, profit_at_gateway,
@@ -30,15 +31,18 @@ const EVERY_S: i64 = 60;
 /// A look may be so late. In milliseconds.
 const LATE_MS: i64 = 9 * 60_000;
 
-const NEWEST: &str =
-    "SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s FROM account_snapshots
-                      WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-const NEWEST_WHOLE: &str =
-    "SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s FROM account_snapshots
-                            WHERE account = ?1 AND is_whole ORDER BY at_ms DESC, rowid DESC LIMIT 1";
-const INSERT: &str =
-    "INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole, every_s)
-                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+const NEWEST: &str = "
+    SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s, account_ms, positions_ms
+    FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+const NEWEST_WHOLE: &str = "
+    SELECT at_ms, balance, equity, margin, positions, currency, is_whole, every_s, account_ms, positions_ms
+    FROM account_snapshots WHERE account = ?1 AND is_whole ORDER BY at_ms DESC, rowid DESC LIMIT 1";
+const INSERT: &str = "
+    INSERT INTO account_snapshots (at_ms, account, balance, equity, margin, positions, currency, is_whole, every_s, account_ms,
+    positions_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+const TOLD_AGAIN: &str = "
+    UPDATE account_snapshots SET account_ms = ?2, positions_ms = ?3 WHERE rowid =
+    (SELECT rowid FROM account_snapshots WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1)";
 
 /// The same; if it cannot be written, or panics, nothing of it is, and why is the answer.
 ///
@@ -48,8 +52,8 @@ pub(super) fn note_apart(transaction: &Connection, of: ToldOf<'_>) -> rusqlite::
     apart(transaction, || note(transaction, of))
 }
 
-/// Keeps what was told of this account, unless its newest row says the same and is not old, and counts what changed since the look before. What
-/// was not told stays as it was told last.
+/// Keeps what was told of this account, and counts what changed since the look before. Of what the newest row says already only the time
+/// is kept, unless that row is old. What was not told stays as it was told last, and keeps its time.
 pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), JournalError> {
     for (at, told) in of.told {
         let newest = newest(transaction, of.account).map_err(broken)?;
@@ -57,8 +61,12 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
         let newest = newest.unwrap_or_default();
         let before = newest_whole(transaction, of.account).map_err(broken)?;
         let positions = told.positions.as_deref().map(json).transpose()?;
+        let at_ms = millis(*at);
+        let is_account_told = told.balance.is_some() || told.equity.is_some();
         let row = SnapshotRow {
-            at_ms: millis(*at),
+            at_ms,
+            account_ms: is_account_told.then_some(at_ms).or(newest.account_told_ms()),
+            positions_ms: positions.as_ref().map(|_| at_ms).or(newest.positions_told_ms()),
             balance: told.balance.or(newest.balance),
             equity: told.equity.or(newest.equity),
             margin: told.margin.or(newest.margin),
@@ -70,6 +78,9 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
         let is_known = row.says_the_same(&newest) && (!row.is_whole || newest.is_whole);
         if !is_known || is_old {
             insert(transaction, of.account, &row).map_err(broken)?;
+        } else {
+            let times = params![of.account, row.account_ms, row.positions_ms];
+            transaction.prepare_cached(TOLD_AGAIN).and_then(|mut update| update.execute(times)).map_err(broken)?;
         }
         if row.is_whole {
             profit_at_gateway::count(transaction, (of.account, of.names), before.as_ref(), &row).map_err(broken)?;
@@ -79,12 +90,35 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
 }
 
 fn insert(transaction: &Connection, account: &str, row: &SnapshotRow) -> rusqlite::Result<()> {
-    let SnapshotRow { at_ms, balance, equity, margin, positions, currency, is_whole, every_s } = row;
-    let row = params![at_ms, account, balance, equity, margin, positions, currency, is_whole, every_s];
+    let SnapshotRow {
+        at_ms,
+        balance,
+        equity,
+        margin,
+        positions,
+        currency,
+        is_whole,
+        every_s,
+        account_ms,
+        positions_ms,
+    } = row;
+    let row = params![
+        at_ms,
+        account,
+        balance,
+        equity,
+        margin,
+        positions,
+        currency,
+        is_whole,
+        every_s,
+        account_ms,
+        positions_ms
+    ];
     transaction.prepare_cached(INSERT)?.execute(row).map(drop)
 }
 
-/// What was told last.
+/// What was told last; each figure has its own time.
 pub(super) fn newest(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
     connection.prepare_cached(NEWEST)?.query_row([account], row).optional()
 }
@@ -92,15 +126,6 @@ pub(super) fn newest(connection: &Connection, account: &str) -> rusqlite::Result
 /// The last look that can be compared with another.
 pub(super) fn newest_whole(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
     connection.prepare_cached(NEWEST_WHOLE)?.query_row([account], row).optional()
-}
-
-/// What was told together last; of an account of which nothing was for a long time, what was told last at all. What another
-/// row did not tell is from earlier than its time.
-pub(super) fn newest_told(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
-    let newest = newest(connection, account)?;
-    let newest_ms = newest.as_ref().map_or(0, |newest| newest.at_ms);
-    let is_recent = |whole: &SnapshotRow| newest_ms.saturating_sub(whole.at_ms) <= seen_ms(whole.every_s);
-    Ok(newest_whole(connection, account)?.filter(is_recent).or(newest))
 }
 
 /// So long an account that is seen may be without a row, in milliseconds: it has one at the first look after an hour. `every_s`: how
@@ -125,6 +150,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<SnapshotRow> {
         currency: row.get(5)?,
         is_whole: row.get(6)?,
         every_s: row.get(7)?,
+        account_ms: row.get(8)?,
+        positions_ms: row.get(9)?,
     })
 }
 
@@ -177,6 +204,12 @@ mod tests {
         assert!(note("a", &told(Some(9_000.0), None), 8));
         assert!(!note("a", &told(Some(9_000.0), None), 3_607) && note("a", &told(Some(9_000.0), None), 3_608), "seen");
         let newest = newest(&store.connection, "a").unwrap().unwrap();
+        let times = (newest.at_ms, newest.account_told_ms(), newest.positions_told_ms());
+        assert_eq!(
+            times,
+            (3_608_000, Some(3_608_000), Some(7_000)),
+            "each figure has its own time, also of what says the same"
+        );
         assert_eq!((newest.equity, newest.currency.as_deref(), newest.is_whole), (Some(9_000.0), Some("USD"), false));
         let whole = newest_whole(&store.connection, "a").unwrap().unwrap();
         assert_eq!(whole.look(), Some(Look { at_ms: 6_000, balance: 10_001.5, positions: vec![position(&1)] }));

@@ -2,7 +2,7 @@
 
 use super::{
     Store, Transaction,
-    account_snapshots::{newest, newest_told, newest_whole, silence_ms},
+    account_snapshots::{newest, newest_whole, silence_ms},
     broken,
     equity::{begin, peak},
     millis,
@@ -50,8 +50,10 @@ pub struct RealisedRow {
 /// The account as it was told last.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ToldAccount {
-    /// Unix milliseconds.
+    /// When balance and equity were told, unix milliseconds.
     pub at_ms: i64,
+    /// When the positions were; `None`: never.
+    pub positions_ms: Option<i64>,
     /// In the account's currency, as all of these; `None`: never told.
     pub balance: Option<f64>,
     /// Money if all positions were closed then.
@@ -64,9 +66,10 @@ pub struct ToldAccount {
 
 impl From<SnapshotRow> for ToldAccount {
     fn from(row: SnapshotRow) -> Self {
+        let (at_ms, positions_ms) = (row.account_told_ms().unwrap_or(row.at_ms), row.positions_told_ms());
         let positions = row.held();
-        let SnapshotRow { at_ms, balance, equity, currency, .. } = row;
-        Self { at_ms, balance, equity, currency, positions }
+        let SnapshotRow { balance, equity, currency, .. } = row;
+        Self { at_ms, positions_ms, balance, equity, currency, positions }
     }
 }
 
@@ -140,12 +143,12 @@ impl Store {
         read().map_err(broken)
     }
 
-    /// What was told of an account last: balance, equity and positions of one time, if they were told together lately.
+    /// What was told of an account last.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn told_account(&self, account: &str) -> Result<Option<ToldAccount>, JournalError> {
-        newest_told(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
+        newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
     }
 
     /// The equity of the newest look that told all, and when, unix milliseconds: what growth and drawdown are counted with. An
@@ -158,13 +161,13 @@ impl Store {
         Ok(row.and_then(|row| Some((row.at_ms, row.equity?))))
     }
 
-    /// When balance and open positions were told together last, unix milliseconds, and what was open then.
+    /// When the open positions were told last, unix milliseconds, and what was open then.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn told_positions(&self, account: &str) -> Result<Option<(i64, Vec<HeldPosition>)>, JournalError> {
-        let row = newest_whole(&self.connection, account).map_err(broken)?;
-        Ok(row.and_then(|row| Some((row.at_ms, row.held()?))))
+        let row = newest(&self.connection, account).map_err(broken)?;
+        Ok(row.and_then(|row| Some((row.positions_told_ms()?, row.held()?))))
     }
 
     /// When an account was told last, unix milliseconds, if that was before this time and so long ago that nobody knows what was
@@ -173,11 +176,11 @@ impl Store {
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn silent_since(&self, account: &str, begin_ms: i64, now: Duration) -> Result<Option<i64>, JournalError> {
-        let told = newest_told(&self.connection, account).map_err(broken)?;
+        let told = newest(&self.connection, account).map_err(broken)?;
         let is_silent = |told: &SnapshotRow| {
-            told.at_ms < begin_ms && millis(now).saturating_sub(told.at_ms) > silence_ms(told.every_s)
+            told.told_ms() < begin_ms && millis(now).saturating_sub(told.told_ms()) > silence_ms(told.every_s)
         };
-        Ok(told.filter(is_silent).map(|told| told.at_ms))
+        Ok(told.filter(is_silent).map(|told| told.told_ms()))
     }
 
     /// What was realised in a span of time, unix milliseconds, oldest first.

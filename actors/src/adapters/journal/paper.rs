@@ -19,7 +19,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 /// As [`trade`] reads them and [`write`] writes them.
-pub(super) const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
+const COLUMNS: &str = "id, symbol, gateway_name, bar_close_time, side, volume, stop_loss, take_profit, confidence, close, digits,
     ticket, closes, seen_to, bars_seen, mark_price, ended_by, entry_at, entry_price, exit_at, exit_price, exit_reason,
     is_ambiguous, nights, net_points, profit, spread_points, slippage_points, commission_points, swap_points, created_at_ms,
     updated_at_ms, entry_source, exit_source, account, model, ended_at_ms";
@@ -78,6 +78,9 @@ pub struct PaperRow {
     pub order: PaperOrder,
     /// Unix milliseconds.
     pub updated_at_ms: i64,
+    /// Whether it was open then, and decisions were made on later bars without it: the account was off, or could not be written. What
+    /// became of it is not known.
+    pub is_left: bool,
 }
 
 /// Writes it; nothing of it if one part fails or panics. That is the answer then, and the rest of the transaction goes on.
@@ -234,7 +237,7 @@ impl Store {
     /// [`JournalError::Failed`].
     pub fn paper_orders(&self) -> Result<Vec<PaperRow>, JournalError> {
         let read = || {
-            let sql = format!("SELECT {COLUMNS} FROM paper_orders ORDER BY rowid");
+            let sql = format!("SELECT {} FROM paper_orders ORDER BY rowid", row_columns());
             let mut select = self.connection.prepare(&sql)?;
             select.query_map([], paper_row)?.collect::<rusqlite::Result<_>>()
         };
@@ -259,13 +262,30 @@ impl Store {
 
 /// An order on paper with this id, or on this bar.
 pub(super) fn find(connection: &Connection, id: &str) -> rusqlite::Result<Option<PaperRow>> {
-    let sql = format!("SELECT {COLUMNS} FROM paper_orders WHERE id = ?1");
+    let sql = format!("SELECT {} FROM paper_orders WHERE id = ?1", row_columns());
     connection.prepare_cached(&sql)?.query_row([id], paper_row).optional()
 }
 
-/// A trade on paper, from its [`COLUMNS`].
+/// What [`paper_row`] reads. What is open is followed to the bar of each decision.
+pub(super) fn row_columns() -> String {
+    let bar_of_newest = |condition: &str| {
+        format!(
+            "(SELECT bar_close_time FROM decisions WHERE symbol = paper_orders.symbol AND bar_close_time IS NOT NULL {condition}
+              ORDER BY cycle_id DESC LIMIT 1)"
+        )
+    };
+    let (newest, seen) = (bar_of_newest(""), bar_of_newest("AND cycle_id <= paper_orders.updated_at_ms"));
+    // Without a decision from before, all that there are came after it.
+    format!(
+        "{COLUMNS}, exit_at IS NULL AND closes IS NULL AND coalesce({newest} > coalesce({seen}, seen_to), 0) AS is_left"
+    )
+}
+
+/// A trade on paper, from its [`row_columns`].
 pub(super) fn paper_row(row: &Row<'_>) -> rusqlite::Result<PaperRow> {
-    Ok(PaperRow { account: row.get(34)?, model: row.get(35)?, order: trade(row)?, updated_at_ms: row.get(31)? })
+    let order = trade(row)?;
+    let (account, model, updated_at_ms) = (row.get(34)?, row.get(35)?, row.get(31)?);
+    Ok(PaperRow { account, model, order, updated_at_ms, is_left: row.get("is_left")? })
 }
 
 fn equity(row: &Row<'_>) -> rusqlite::Result<PaperEquity> {

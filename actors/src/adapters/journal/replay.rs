@@ -63,7 +63,8 @@ pub struct EarlierOrder {
     pub created_at_ms: i64,
     /// When the rules before it were asked, unix milliseconds; `None` if its decision does not say.
     pub judged_at_ms: Option<i64>,
-    /// The row of the decision after which it was there; 0 if it was there before all of them.
+    /// The row of the decision after which it was there: its own or, if its cycle was never recorded, the last one before it. 0 if it
+    /// was there before all of them.
     pub after_decision: i64,
 }
 
@@ -150,31 +151,39 @@ impl Store {
             while let Some(row) = rows.next()? {
                 made.insert(row.get::<_, String>(0)?, (row.get::<_, i64>(1)?, row.get::<_, Option<i64>>(2)?));
             }
-            // One that was given up between its intent and the send: its decision says why, and does not name it.
-            let mut of_time = self.connection.prepare(
-                "SELECT id, judged_at_ms FROM decisions WHERE symbol = ?1 AND cycle_id <= ?2 ORDER BY cycle_id DESC LIMIT 1",
+            // One that was given up between its intent and the send: its decision has the same reason, and does not name it.
+            let mut given_up = self.connection.prepare(
+                "SELECT id, judged_at_ms FROM decisions WHERE symbol = ?1 AND cycle_id <= ?2 AND bar_close_time = ?3
+                 AND suppressed = ?4 ORDER BY cycle_id DESC LIMIT 1",
+            )?;
+            // One whose cycle was never recorded, because the daemon was killed: it came after all that were recorded before.
+            let mut before = self.connection.prepare(
+                "SELECT id, NULL FROM decisions WHERE cycle_id <= ?1 ORDER BY cycle_id DESC, id DESC LIMIT 1",
             )?;
             let mut select = self.connection.prepare(
-                "SELECT id, account, model, symbol, gateway_name, bar_close_time, created_at_ms FROM orders
+                "SELECT id, account, model, symbol, gateway_name, bar_close_time, created_at_ms, reason FROM orders
                  WHERE closes IS NULL ORDER BY created_at_ms, rowid",
             )?;
             let mut rows = select.query([])?;
             let mut orders = Vec::new();
             while let Some(row) = rows.next()? {
                 let (symbol, created_at_ms): (String, i64) = (row.get(3)?, row.get(6)?);
-                let decision = match made.get(&row.get::<_, String>(0)?) {
-                    Some(decision) => Some(*decision),
-                    None => {
-                        let found = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-                        of_time.query_row(params![symbol, created_at_ms], found).optional()?
-                    }
-                };
+                let bar_close_time: i64 = row.get(5)?;
+                let found = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                let mut decision = made.get(&row.get::<_, String>(0)?).copied();
+                if decision.is_none() {
+                    let asked = params![symbol, created_at_ms, bar_close_time, row.get::<_, Option<String>>(7)?];
+                    decision = given_up.query_row(asked, found).optional()?;
+                }
+                if decision.is_none() {
+                    decision = before.query_row([created_at_ms], found).optional()?;
+                }
                 orders.push(EarlierOrder {
                     account: row.get(1)?,
                     model: row.get(2)?,
                     symbol,
                     gateway_name: row.get(4)?,
-                    bar_close_time: row.get(5)?,
+                    bar_close_time,
                     created_at_ms,
                     judged_at_ms: decision.and_then(|(_, judged_at_ms)| judged_at_ms),
                     after_decision: decision.map_or(0, |(id, _)| id),

@@ -237,6 +237,8 @@ ALTER TABLE account_snapshots ADD COLUMN every_s INTEGER; -- seconds between two
 -- Empty, but for what a daemon of an earlier version writes that still runs. Its condition is repeated word by word where it is meant.
 CREATE INDEX paper_orders_unnoticed ON paper_orders (id) WHERE exit_at IS NOT NULL AND closes IS NULL AND ended_at_ms IS NULL;
 ", "
+ALTER TABLE account_snapshots ADD COLUMN account_ms INTEGER;   -- when balance and equity were told last, unix milliseconds; null: at_ms, or never
+ALTER TABLE account_snapshots ADD COLUMN positions_ms INTEGER; -- when the positions were
 -- Each index costs each cycle a page, and so does each table that keeps the symbols of one bar apart.
 DROP INDEX decisions_cycle; DROP INDEX decisions_symbol; CREATE INDEX decisions_cycle_symbol ON decisions (cycle_id, symbol);
 DROP INDEX orders_created;               -- there are few orders, and they are sought by time at a start only

@@ -41,6 +41,10 @@ pub(super) struct SnapshotRow {
     pub is_whole: bool,
     /// Seconds between two looks.
     pub every_s: Option<i64>,
+    /// When balance and equity were told last, unix milliseconds; `None` in rows of before that was kept.
+    pub account_ms: Option<i64>,
+    /// When the positions were.
+    pub positions_ms: Option<i64>,
 }
 
 impl SnapshotRow {
@@ -54,8 +58,26 @@ impl SnapshotRow {
         Some(Look { at_ms: self.at_ms, balance: self.balance?, positions: self.held()? })
     }
 
+    /// Whether it says the same of the account, at whatever time.
     pub fn says_the_same(&self, other: &Self) -> bool {
-        Self { at_ms: 0, is_whole: false, ..self.clone() } == Self { at_ms: 0, is_whole: false, ..other.clone() }
+        let timeless =
+            |row: &Self| Self { at_ms: 0, account_ms: None, positions_ms: None, is_whole: false, ..row.clone() };
+        timeless(self) == timeless(other)
+    }
+
+    /// When balance and equity were told last, unix milliseconds; `None`: never.
+    pub fn account_told_ms(&self) -> Option<i64> {
+        self.account_ms.or_else(|| (self.balance.is_some() || self.equity.is_some()).then_some(self.at_ms))
+    }
+
+    /// When the positions were told last, unix milliseconds; `None`: never.
+    pub fn positions_told_ms(&self) -> Option<i64> {
+        self.positions_ms.or_else(|| self.positions.is_some().then_some(self.at_ms))
+    }
+
+    /// When anything was told last, unix milliseconds.
+    pub fn told_ms(&self) -> i64 {
+        self.account_told_ms().max(self.positions_told_ms()).unwrap_or(self.at_ms)
     }
 }
 

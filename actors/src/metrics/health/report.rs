@@ -57,19 +57,9 @@ pub struct Health {
     /// Whether the last write to the journal succeeded; `None` before the first. For the console.
     #[serde(skip)]
     pub is_journal_writable: Option<bool>,
-    /// When the gateway reported the account last. For the console.
+    /// Why the gateway does not report the account; `None` if the last question was answered, or none was asked. For the console.
     #[serde(skip)]
-    pub account: AccountHealth,
-}
-
-/// What is known of the account at the gateway.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct AccountHealth {
-    /// When the newest account and positions were told that the journal has, since the unix epoch; `None`: not since the
-    /// daemon's start.
-    pub told_at: Option<Duration>,
-    /// Why nothing newer is known; `None` if the last question was answered, or none was asked.
-    pub trouble: Option<String>,
+    pub account_trouble: Option<String>,
 }
 
 /// The last cycle.

@@ -1,6 +1,5 @@
 //! The data on which the verdict is based.
 
-use super::AccountHealth;
 use crate::domain::{
     build_info::BuildInfo,
     cycle_outcome::SymbolFailure,
@@ -104,8 +103,8 @@ pub struct State {
     pub positions: PositionsState,
     /// The claim on the account; `None` if none is needed.
     pub cluster: Option<ClusterState>,
-    /// When the account was told last.
-    pub account: AccountHealth,
+    /// Why the gateway does not report the account; `None` if the last question was answered, or none was asked.
+    pub account_trouble: Option<String>,
     /// Number of configured symbols.
     pub symbols: usize,
     /// A cycle that ended, and the symbols that failed in it.
@@ -138,7 +137,7 @@ impl State {
             gateway: GatewayState::default(),
             positions: PositionsState::default(),
             cluster: None,
-            account: AccountHealth::default(),
+            account_trouble: None,
             symbols: 0,
             failures: Default::default(),
             bad_stops: Vec::new(),

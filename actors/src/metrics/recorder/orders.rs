@@ -68,7 +68,7 @@ impl Recorder {
             Event::PositionsTold(count) => {
                 self.account.told_positions(*count, instant);
                 if count.is_some() {
-                    self.state.account.trouble = None;
+                    self.state.account_trouble = None;
                 }
             }
             Event::GatewayChecked { trouble } => {
@@ -91,6 +91,6 @@ impl Recorder {
 
     /// The gateway does not report the account at present, for this reason.
     fn account_not_reported(&mut self, why: String) {
-        self.state.account.trouble = Some(why);
+        self.state.account_trouble = Some(why);
     }
 }

@@ -1,13 +1,12 @@
 //! What was earned and the curves of equity; and what the model's odds were worth.
 
 use super::{
-    Answer, Body, Query, answer, as_json, bad, millis, newest_cycle, no_actor, now::ledgers, samples::Samples, sent,
-    unread,
+    Answer, Body, Query, answer, as_json, bad, newest_cycle, no_actor, now::ledgers, samples::Samples, sent, unread,
 };
 use crate::daemon::console::{app_state::AppState, facts::Facts};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Datelike, Days, NaiveTime, Utc};
-use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES, metrics::health::AccountHealth};
+use sentinel_actors::{adapters::journal::Range, domain::drift::CONFIDENCES};
 use serde_json::{Value, json};
 
 /// The bins where no reference has others.
@@ -18,14 +17,11 @@ pub async fn money(request: HttpRequest, app: web::Data<AppState>) -> HttpRespon
 }
 
 async fn make_money(request: &HttpRequest, app: &AppState) -> Answer {
-    // Without the MetricsActor the journal's own time stays, which is never too new.
-    let told = app.health.answer().await.map(|health| health.account).unwrap_or_default();
-    let of = ledgers(app, &told);
+    // Without the MetricsActor the journal's figures stay, each with its time.
+    let trouble = app.health.answer().await.and_then(|health| health.account_trouble);
+    let of = ledgers(app, trouble.as_ref());
     let starts = starts(of.now_ms).ok_or_else(|| bad("the daemon's clock is out of range"))?;
-    let mut rows = app.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
-    if let (Some(account), Some(told_at)) = (&mut rows.account, told.told_at) {
-        account.seen_ms = account.seen_ms.max(millis(told_at));
-    }
+    let rows = app.reader.journal(move |journal| journal.money(&of, &starts)).await.map_err(unread)?;
     let cycle_id = newest_cycle(app, rows.newest_cycle).await;
     let body = json!({
         "account": as_json(rows.account)?, "paper_start": rows.paper_start, "periods": as_json(rows.periods)?,
@@ -53,7 +49,7 @@ async fn make_equity(request: &HttpRequest, app: &AppState) -> Answer {
     let name = query.text("range").unwrap_or("month");
     let range = Range::ALL.into_iter().find(|(known, _)| *known == name);
     let (name, range) = range.ok_or_else(|| bad("range must be day, week, month or all"))?;
-    let of = ledgers(app, &AccountHealth::default());
+    let of = ledgers(app, None);
     let curves = app.reader.journal(move |journal| journal.equity(&of, range)).await.map_err(unread)?;
     let cycle_id = newest_cycle(app, curves.newest_cycle).await;
     let body = json!({"range": name, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?});

@@ -12,7 +12,7 @@ use sentinel_actors::{
     adapters::journal::{
         ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, PositionCount, Pressed, ReadError, Today,
     },
-    metrics::health::{AccountHealth, CycleHealth},
+    metrics::health::CycleHealth,
 };
 use serde_json::{Value, json};
 use std::{collections::HashMap, time::Duration};
@@ -45,14 +45,13 @@ const DRY_RUN: &str = "dry run: no order is sent";
 /// Why there is no account on paper.
 const PAPER_OFF: &str = "paper is off";
 
-/// Whose figures, and when. `told`: what the gateway tells of the account at present.
-pub(super) fn ledgers(app: &AppState, told: &AccountHealth) -> Ledgers {
+/// Whose figures, and when. `trouble`: why the gateway tells nothing of the account at present.
+pub(super) fn ledgers(app: &AppState, trouble: Option<&String>) -> Ledgers {
     Ledgers {
         account: app.facts.journal_account.clone(),
         no_live: (!app.facts.is_live).then_some(DRY_RUN),
         no_paper: (!app.facts.has_paper).then_some(PAPER_OFF),
-        told_ms: told.told_at.map(millis),
-        trouble: told.trouble.clone(),
+        trouble: trouble.cloned(),
         digits: app.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
         now_ms: millis(app.clock.now()),
     }
@@ -65,11 +64,11 @@ pub async fn now(request: HttpRequest, app: web::Data<AppState>, doors: web::Dat
 async fn make(request: &HttpRequest, app: &AppState, doors: &Doors) -> Answer {
     let health = health(app).await?;
     let since_ms = app.halt.since_ms();
-    let (of, shared) = (ledgers(app, &health.account), app.facts.clone());
+    let (of, shared) = (ledgers(app, health.account_trouble.as_ref()), app.facts.clone());
     let of_now = of.now_ms / 1_000;
     let rows = app.reader.journal(move |journal| read(journal, &of, &shared, since_ms)).await;
     let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
-    as_told(&mut today.0, &health.account);
+    as_told(&mut today.0, health.account_trouble.as_ref());
     let halt = shown(app, since_ms, Some(stopped));
     let facts = &app.facts;
     let user = user(request);
@@ -146,9 +145,8 @@ fn next_bar(facts: &Facts, newest_close_s: i64, now_s: i64) -> Option<i64> {
 }
 
 /// What is open is worth what the gateway reported, and nothing is known of that while it reports nothing.
-fn as_told(live: &mut Today, told: &AccountHealth) {
-    live.seen_ms = live.seen_ms.max(told.told_at.map(millis));
-    if let Some(trouble) = told.trouble.as_ref().filter(|_| live.open.amount.is_some()) {
+fn as_told(live: &mut Today, trouble: Option<&String>) {
+    if let Some(trouble) = trouble.filter(|_| live.open.amount.is_some()) {
         live.open = Money::unknown(trouble.clone());
     }
 }

@@ -1,6 +1,6 @@
 //! Orders, live and on paper, with their lives; and what is open.
 
-use super::{Answer, Body, Query, answer, as_json, bad, health, millis, newest_cycle, now::ledgers, sent, unread};
+use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, now::ledgers, sent, unread};
 use crate::daemon::console::{app_state::AppState, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
 use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
@@ -23,11 +23,9 @@ async fn make_orders(request: &HttpRequest, app: &AppState) -> Answer {
         return Err(bad("state must be intent, sending, filled, rejected, not_sent, unknown or expired"));
     }
     let (before, limit) = (query.number("before")?, query.limit()?);
-    let told = told(app).await;
-    let page = app.reader.journal(move |journal| {
-        let told = told.as_ref().map(|(account, at_ms)| (account.as_str(), *at_ms));
-        journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), (before, limit), told)
-    });
+    let page = app
+        .reader
+        .journal(move |journal| journal.orders_page(ledger, (symbol.as_deref(), state.as_deref()), (before, limit)));
     let page = page.await.map_err(unread)?;
     let cycle_id = newest_cycle(app, page.newest_cycle).await;
     let body = json!({"next_before": page.next_before, "ledger": name, "rows": as_json(page.rows)?});
@@ -39,11 +37,7 @@ pub async fn order(request: HttpRequest, app: web::Data<AppState>, id: web::Path
 }
 
 async fn make_order(request: &HttpRequest, app: &AppState, id: String) -> Answer {
-    let told = told(app).await;
-    let story = app.reader.journal(move |journal| {
-        journal.order_story(&id, told.as_ref().map(|(account, at_ms)| (account.as_str(), *at_ms)))
-    });
-    let story = story.await.map_err(unread)?;
+    let story = app.reader.journal(move |journal| journal.order_story(&id)).await.map_err(unread)?;
     let story = story.ok_or_else(|| failure(StatusCode::NOT_FOUND, "not_found", "no order has this id"))?;
     let cycle_id = newest_cycle(app, story.newest_cycle).await;
     let body =
@@ -55,20 +49,13 @@ pub async fn positions(request: HttpRequest, app: web::Data<AppState>) -> HttpRe
     sent(make_positions(&request, &app).await)
 }
 
-/// Of which account the gateway told since the daemon's start, and when, unix milliseconds. Without the MetricsActor the journal's
-/// own time stays, which is never too new.
-async fn told(app: &AppState) -> Option<(String, i64)> {
-    let told_at = app.health.answer().await?.account.told_at?;
-    Some((app.facts.journal_account.clone(), millis(told_at)))
-}
-
 async fn make_positions(request: &HttpRequest, app: &AppState) -> Answer {
     let names = app.facts.gateway_names();
-    let told = health(app).await?.account;
-    let of = ledgers(app, &told);
+    let trouble = health(app).await?.account_trouble;
+    let of = ledgers(app, trouble.as_ref());
     let positions = app.reader.journal(move |journal| journal.positions(&of, &names)).await;
     let positions = positions.map_err(unread)?;
     let cycle_id = newest_cycle(app, positions.newest_cycle).await;
-    let body = json!({"seen_ms": positions.seen_ms, "trouble": told.trouble, "rows": as_json(positions.rows)?});
+    let body = json!({"seen_ms": positions.seen_ms, "trouble": trouble, "rows": as_json(positions.rows)?});
     answer(request, app, Body::new(cycle_id, body))
 }

@@ -67,7 +67,7 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
     assert_eq!((&before["open"]["amount"], &before["seen_ms"]), (&2.5.into(), &1_000.into()), "as the journal has it");
     world.tell(Event::PositionsTold(Some(1))).await;
     assert_eq!(live().await["seen_ms"], 1_000, "the rows are older than a look that is not in the journal yet");
-    world.tell(Event::AccountKept(Duration::from_secs(61))).await;
+    journal.execute("UPDATE account_snapshots SET account_ms = 61000, positions_ms = 61000", []).unwrap();
     let told = live().await;
     assert_eq!(
         (&told["open"]["amount"], &told["seen_ms"]),

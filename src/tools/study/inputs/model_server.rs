@@ -16,7 +16,7 @@ use crate::{
             look_ahead::{self, Series},
             result::{Input, LookAhead},
         },
-        verify::model::server::{ModelRefusal, Server},
+        verify::model::server::Server,
     },
 };
 use anyhow::{anyhow, bail};
@@ -122,8 +122,7 @@ impl Asking<'_> {
         let answer = self.server.predict(&[features], self.model.tabular).await;
         let (prediction, took) = match answer {
             Ok((predictions, took)) => (predictions.first().copied(), took),
-            // Probably about this row only: the daemon would go on without a decision.
-            Err(refusal @ (ModelRefusal::Row(_) | ModelRefusal::Status { status: 400 | 422, .. })) => {
+            Err(refusal) if refusal.is_about_the_row() => {
                 self.asked.refused += 1;
                 self.refused_in_a_row += 1;
                 let said = refusal.to_string();

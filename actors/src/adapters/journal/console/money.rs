@@ -43,8 +43,6 @@ pub struct Ledgers {
     pub no_live: Option<&'static str>,
     /// Why there is no account on paper; `None` if there is one.
     pub no_paper: Option<&'static str>,
-    /// When the newest account was told that the journal has, since the daemon's start, unix milliseconds.
-    pub told_ms: Option<i64>,
     /// Why nothing newer is told.
     pub trouble: Option<String>,
     /// Decimal places of each symbol's prices.

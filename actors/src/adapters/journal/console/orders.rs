@@ -103,8 +103,7 @@ pub struct OrderStory {
 }
 
 impl ConsoleReader {
-    /// A page of orders whose place is before this one. `told`: the account of which the gateway told since the daemon's start,
-    /// and when the newest was told that the journal has, unix milliseconds.
+    /// A page of orders whose place is before this one.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -113,7 +112,6 @@ impl ConsoleReader {
         ledger: Ledger,
         (symbol, state): (Option<&str>, Option<&str>),
         (before, limit): (Option<i64>, usize),
-        told: Option<(&str, i64)>,
     ) -> Result<OrderPage, ReadError> {
         let most = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
         let place = before.unwrap_or(i64::MAX);
@@ -143,7 +141,7 @@ impl ConsoleReader {
             let mut rows = rows.collect::<rusqlite::Result<Vec<_>>>()?;
             let has_more = rows.len() > limit;
             rows.truncate(limit);
-            complete(connection, ledger, &mut rows, told)?;
+            complete(connection, ledger, &mut rows)?;
             let next_before = rows.last().map(|row| row.rowid).filter(|_| has_more);
             Ok(OrderPage { newest_cycle, rows, next_before })
         })
@@ -162,11 +160,11 @@ impl ConsoleReader {
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([most], live)?.collect())
     }
 
-    /// An order, live or on paper; `None` if there is none. `told` as for a page.
+    /// An order, live or on paper; `None` if there is none.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn order_story(&self, id: &str, told: Option<(&str, i64)>) -> Result<Option<OrderStory>, ReadError> {
+    pub fn order_story(&self, id: &str) -> Result<Option<OrderStory>, ReadError> {
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;
             let of_live = format!("SELECT {} FROM orders WHERE id = ?1", live_columns());
@@ -179,7 +177,7 @@ impl ConsoleReader {
             }
             let Some(order) = order else { return Ok(None) };
             let mut orders = [order];
-            complete(connection, ledger, &mut orders, told)?;
+            complete(connection, ledger, &mut orders)?;
             let [order] = orders;
             let events = match ledger {
                 Ledger::Live => events(connection, id)?,

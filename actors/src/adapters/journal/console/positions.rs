@@ -4,7 +4,7 @@ use super::{
     ConsoleReader, Ledgers, Money, ReadError, money, price,
     reported::{currency, listed},
 };
-use crate::adapters::journal::paper::{COLUMNS, PaperRow, paper_row};
+use crate::adapters::journal::paper::{PaperRow, paper_row, row_columns};
 use rusqlite::{Connection, Row};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -34,14 +34,13 @@ pub struct PositionShown {
 #[allow(missing_docs)]
 pub struct Positions {
     pub newest_cycle: Option<i64>,
-    /// When it was told last, as far as is known, unix milliseconds; `None` if it was never told.
+    /// When the gateway listed its own last, unix milliseconds; `None` if it never did.
     pub seen_ms: Option<i64>,
     pub rows: Vec<PositionShown>,
 }
 
 impl ConsoleReader {
-    /// The open positions. `symbols` has our name for each of the broker's, in lower case. The journal has only when the list
-    /// changed last; `of` has when it was told last since the daemon's start.
+    /// The open positions. `symbols` has our name for each of the broker's, in lower case.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -49,7 +48,7 @@ impl ConsoleReader {
         let account = of.account.as_str();
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(at_ms, _)| *at_ms).max(of.told_ms);
+            let seen_ms = listed.as_ref().map(|(told_ms, _)| *told_ms);
             let currency = currency(connection, account)?;
             let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
             let mut held = held(connection, account)?;
@@ -165,13 +164,15 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(Positio
 
 fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
     let mut select = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
-         ORDER BY rowid DESC LIMIT 500"
+        "SELECT {} FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
+         ORDER BY rowid DESC LIMIT 500",
+        row_columns()
     ))?;
     let position = |row: &Row<'_>| {
-        let PaperRow { order, .. } = paper_row(row)?;
+        let PaperRow { order, is_left, .. } = paper_row(row)?;
         // Money needs rates that the journal does not have.
         let (points, why) = match order.entry {
+            _ if is_left => (None, "it is not followed: the account on paper cannot be written"),
             Some(_) => (Some(order.open_points()), "in money when it ends"),
             None => (None, "it is entered at the next bar's open"),
         };
@@ -188,7 +189,7 @@ fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<Posi
             take_profit: price(order.take_profit),
             opened_ms: order.entry.map(|entry| entry.at.saturating_mul(1_000)),
             order_id: Some(order.id.to_string()),
-            state: "open",
+            state: if is_left { "unknown" } else { "open" },
             profit,
             gateway_name: order.gateway_name,
         })

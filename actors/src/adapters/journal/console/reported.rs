@@ -1,6 +1,6 @@
 //! What the gateway reported last of the account: positions and currency.
 
-use crate::adapters::journal::{account_snapshots::newest_told, snapshot_row::SnapshotRow};
+use crate::adapters::journal::account_snapshots::newest;
 use rusqlite::{Connection, OptionalExtension};
 use serde::Deserialize;
 
@@ -30,11 +30,12 @@ impl Listed {
 
 /// The newest list, and when it was told.
 pub(super) fn listed(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, Vec<Listed>)>> {
-    let Some(SnapshotRow { at_ms, positions: Some(text), .. }) = newest_told(connection, account)? else {
+    let newest = newest(connection, account)?;
+    let Some((told_ms, text)) = newest.and_then(|row| Some((row.positions_told_ms()?, row.positions?))) else {
         return Ok(None);
     };
     let wrong = |error| rusqlite::Error::FromSqlConversionFailure(1, rusqlite::types::Type::Text, Box::new(error));
-    Ok(Some((at_ms, serde_json::from_str(&text).map_err(wrong)?)))
+    Ok(Some((told_ms, serde_json::from_str(&text).map_err(wrong)?)))
 }
 
 pub(super) fn currency(connection: &Connection, account: &str) -> rusqlite::Result<Option<String>> {

@@ -175,7 +175,7 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
          INSERT INTO realised VALUES ('{ACCOUNT}', 9, 20, 'estimated', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 4.0, 1, 0.1),
          ('{ACCOUNT}', 9, 20, 'gateway', 'close', 'GBPUSD', '00000000-0000-4000-8000-000000000003', 5.5, 1, 0.1);"
     ));
-    let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10), None).unwrap();
+    let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10)).unwrap();
     let ids: Vec<_> = page.rows.iter().map(|row| row.id.as_str()).collect();
     assert_eq!(
         (ids, page.next_before),
@@ -201,16 +201,13 @@ fn an_order_has_its_fill_its_end_and_its_profit() {
     let end = opening.exit.as_ref().unwrap();
     assert_eq!((opening.close, end.price, end.reason.as_deref()), (Some(1.1), Some(1.3), Some("opposite")));
     assert_eq!(opening.entry.as_ref().unwrap().at_ms, Some(6));
-    let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (None, 1), None).unwrap();
-    let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (first.next_before, 1), None).unwrap();
+    let first = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (None, 1)).unwrap();
+    let next = journal.reader.orders_page(Ledger::Live, (Some("GBPUSD"), None), (first.next_before, 1)).unwrap();
     assert_eq!((next.rows[0].id.as_str(), next.next_before), ("00000000-0000-4000-8000-000000000003", None));
-    assert_eq!(
-        journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), (None, 10), None).unwrap().rows.len(),
-        1
-    );
-    let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001", None).unwrap().unwrap();
+    assert_eq!(journal.reader.orders_page(Ledger::Live, (None, Some("rejected")), (None, 10)).unwrap().rows.len(), 1);
+    let story = journal.reader.order_story("00000000-0000-4000-8000-000000000001").unwrap().unwrap();
     assert_eq!((story.events.len(), story.decision.unwrap().cycle_id), (2, 1));
-    assert_eq!(journal.reader.order_story("none", None).unwrap(), None);
+    assert_eq!(journal.reader.order_story("none").unwrap(), None);
 }
 
 #[test]
@@ -233,12 +230,12 @@ fn an_orders_position_is_what_the_gateway_listed_last() {
         held(2)
     ));
     let positions = |told_hour: i64| {
-        let told = Some((ACCOUNT, (MONDAY + told_hour * HOUR) * 1_000));
-        let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10), told).unwrap();
+        journal.run(&format!("UPDATE account_snapshots SET positions_ms = {}", (MONDAY + told_hour * HOUR) * 1_000));
+        let page = journal.reader.orders_page(Ledger::Live, (None, None), (None, 10)).unwrap();
         let mut positions: Vec<_> = page.rows.iter().map(|row| (row.position.unwrap(), row.exit.is_some())).collect();
         positions.reverse();
         for (number, position) in (1..).zip(&positions) {
-            let story = journal.reader.order_story(&id(number), told).unwrap().unwrap();
+            let story = journal.reader.order_story(&id(number)).unwrap().unwrap();
             assert_eq!(story.order.position, Some(position.0), "as in the list of orders");
         }
         positions
@@ -251,8 +248,8 @@ fn an_orders_position_is_what_the_gateway_listed_last() {
         id(4)
     ));
     assert_eq!(positions(5)[3], ("closed", true));
-    let of = Ledgers { told_ms: Some((MONDAY + 7 * HOUR) * 1_000), ..at(0) };
-    let counts = journal.reader.positions(&of, &std::collections::HashMap::new()).unwrap().counts()["EURUSD"];
+    assert_eq!(positions(7)[3], ("closed", true));
+    let counts = journal.reader.positions(&at(0), &std::collections::HashMap::new()).unwrap().counts()["EURUSD"];
     assert_eq!((counts.live, counts.unknown), (2, 2), "as the other views have it");
 }
 
@@ -336,11 +333,22 @@ fn a_paper_order_is_told_by_its_times() {
          VALUES ('{id}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {MONDAY}, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, 1, {MONDAY}, 1.1, 'next_open',
            {MONDAY}, 1, 1.1, {MONDAY} + {HOUR}, 1.2, 'bar', 'take_profit', 0, 10, {MONDAY}000 + 58000, {MONDAY}000 + 60000);"
     ));
-    let events = journal.reader.order_story(id, None).unwrap().unwrap().events;
+    let events = journal.reader.order_story(id).unwrap().unwrap().events;
     let events: Vec<_> = events.iter().map(|it| (it.state.as_str(), it.at_ms - MONDAY * 1_000)).collect();
     assert_eq!(
         events,
         [("entry", 0), ("intent", 58_000), ("exit", 3_600_000)],
         "entered at the open of the bar that was open"
     );
+    journal.run("UPDATE paper_orders SET exit_at = NULL, exit_price = NULL, exit_reason = NULL");
+    let shown = || {
+        let order = journal.reader.order_story(id).unwrap().unwrap().order;
+        let positions = journal.reader.positions(&at(0), &std::collections::HashMap::new()).unwrap();
+        (order.position.unwrap(), order.reason, positions.rows[0].state)
+    };
+    assert_eq!(shown(), ("open", None, "open"));
+    journal.decided(MONDAY * 1_000 + 59_000, "EURUSD", MONDAY, HOLD);
+    journal.decided(MONDAY * 1_000 + 61_000, "EURUSD", MONDAY + HOUR, HOLD);
+    let why = "not followed since 2026-01-05 00:01:00 UTC: paper was off, or could not be written";
+    assert_eq!(shown(), ("unknown", Some(why.into()), "unknown"));
 }

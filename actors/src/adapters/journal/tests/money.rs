@@ -78,6 +78,11 @@ fn a_close_is_counted_once_with_its_best_source_and_its_order() {
     assert_eq!(counted, (2, 2), "the estimate is kept as well");
     assert_eq!(store.realised("demo", 0..i64::MAX).unwrap()[0].order_id, Some(order.client_order_id));
     assert_eq!(store.unexplained("demo", 0..i64::MAX), Ok(vec![]));
+    let statement =
+        "INSERT INTO realised SELECT account, ticket, at_ms, 'statement', kind, symbol, order_id, -20.07, 1, volume
+                     FROM realised WHERE source = 'gateway'";
+    store.connection.execute(statement, []).unwrap();
+    assert_eq!(all(&store), [(7, -20.07, Source::Statement, "EURUSD".to_owned())], "better than both");
 }
 
 #[test]

@@ -98,3 +98,30 @@ fn a_restart_takes_up_what_waits_for_a_rate_for_a_day() {
     write(&mut store, &ended(Some(15.6), MIDNIGHT), MIDNIGHT + MINUTE);
     assert_eq!(waiting(&store, MIDNIGHT + 2 * MINUTE), []);
 }
+
+#[test]
+fn what_later_decisions_left_behind_is_not_open() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let is_left = |store: &Store| store.paper_orders().unwrap()[0].is_left;
+    let decide = |store: &mut Store, minutes: u32, bar_close_time: i64| {
+        let at = MIDNIGHT + minutes * MINUTE;
+        let sql = "INSERT INTO decisions (cycle_id, symbol, bar_close_time, threshold) VALUES (?1, 'EURGBP', ?2, 0.6)";
+        store.connection.execute(sql, rusqlite::params![millis(at), bar_close_time]).unwrap();
+    };
+    let open = PaperOrder { exit: None, ended_at: None, ..ended(None, MIDNIGHT) };
+    write(&mut store, &open, MIDNIGHT + MINUTE / 2);
+    assert!(!is_left(&store), "no decision says anything");
+    decide(&mut store, 0, BAR + 60);
+    decide(&mut store, 1, BAR + 60);
+    assert!(!is_left(&store), "the same bar in a later cycle");
+    decide(&mut store, 2, BAR + 120);
+    assert!(is_left(&store));
+    write(&mut store, &PaperOrder { seen_to: BAR + 60, ..open.clone() }, MIDNIGHT + 2 * MINUTE + MINUTE / 2);
+    assert!(!is_left(&store), "it is followed again");
+    store.connection.execute("DELETE FROM decisions", []).unwrap();
+    decide(&mut store, 9, BAR + 180);
+    assert!(is_left(&store), "those from before are forgotten");
+    write(&mut store, &ended(Some(1.0), MIDNIGHT), MIDNIGHT + 3 * MINUTE);
+    assert!(!is_left(&store), "what has ended is not followed");
+}

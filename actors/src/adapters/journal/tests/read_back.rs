@@ -113,3 +113,51 @@ fn reading_a_journal_of_an_earlier_version_or_what_is_none_is_as_ever() {
     std::fs::write(&text, "no database, but a text that is long enough to have a header ".repeat(20)).unwrap();
     assert!(matches!(Store::open_read_only(&text), Err(OpenError::Foreign(_))));
 }
+
+#[test]
+fn an_order_counts_only_for_decisions_that_came_after_it() {
+    let disk = Disk::new();
+    let mut store = disk.open();
+    let minute = |minutes: u64| NOW + Duration::from_secs(60 * minutes);
+    let record = |symbol: &str, judged_at, reason| DecisionRecord {
+        symbol: Symbol::new(symbol),
+        market_now: Some(BAR),
+        bar_close_time: Some(BAR),
+        window: None,
+        features: None,
+        prediction: None,
+        threshold: 0.6,
+        action: Some(crate::domain::decision::Action::Buy),
+        reason,
+        stopped: None,
+        failure_detail: None,
+        judged_at: Some(judged_at),
+        client_order_id: None,
+        close_ids: Vec::new(),
+    };
+    let cycle = |store: &mut Store, minutes: u64, first: DecisionRecord| {
+        let second = record("GBPUSD", minute(minutes), Some(Reason::Suppressed("cooldown")));
+        let cycle_id = u64::try_from(minute(minutes).as_millis()).unwrap();
+        store.record_decisions(cycle_id, "baseline", &[first, second]).unwrap();
+    };
+    let sent = order("EURUSD", BAR);
+    steps(&mut store, &sent, filled(), minute(0));
+    cycle(
+        &mut store,
+        0,
+        DecisionRecord { client_order_id: Some(sent.client_order_id), ..record("EURUSD", minute(0), None) },
+    );
+    // Given up between intent and send.
+    let given_up = order("AUDUSD", BAR);
+    steps(&mut store, &given_up, None, minute(1));
+    store.order_step(&OrderStep::GivenUp(given_up.client_order_id, "stale_decision"), &identity(), minute(1)).unwrap();
+    cycle(&mut store, 1, record("AUDUSD", minute(1), Some(Reason::Suppressed("stale_decision"))));
+    // The daemon is killed between the order and the record of its cycle.
+    cycle(&mut store, 2, record("USDJPY", minute(2), Some(Reason::Suppressed("handshake"))));
+    steps(&mut store, &order("USDJPY", BAR), filled(), minute(3));
+    cycle(&mut store, 4, record("USDJPY", minute(4), Some(Reason::Suppressed("already_ordered"))));
+    let found: Vec<_> = store.earlier_orders().unwrap();
+    let found: Vec<_> = found.iter().map(|it| (it.symbol.as_str(), it.after_decision, it.judged_at_ms)).collect();
+    let ms = |minutes| Some(millis(minute(minutes)));
+    assert_eq!(found, [("EURUSD", 1, ms(0)), ("AUDUSD", 3, ms(1)), ("USDJPY", 6, None)]);
+}

@@ -1,6 +1,6 @@
 //! What the gateway reported of the account, with what paper began, and steps of the balance.
 
-use crate::adapters::journal::account_snapshots::newest_told;
+use crate::adapters::journal::account_snapshots::newest;
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
@@ -26,13 +26,13 @@ pub struct Unexplained {
 }
 
 pub(super) fn told(connection: &Connection, account: &str) -> rusqlite::Result<Option<AccountTold>> {
-    let told = newest_told(connection, account)?.map(|row| AccountTold {
+    let told = newest(connection, account)?.map(|row| AccountTold {
         account: account.to_owned(),
+        seen_ms: row.account_told_ms().unwrap_or(row.at_ms),
         currency: row.currency,
         balance: row.balance,
         equity: row.equity,
         margin: row.margin,
-        seen_ms: row.at_ms,
     });
     Ok(told)
 }

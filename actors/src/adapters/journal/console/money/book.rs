@@ -3,7 +3,7 @@
 use super::{DAY_MS, Ledgers, Money, Period, Sums, SymbolMoney, account};
 use crate::{
     adapters::journal::{
-        account_snapshots::{newest_told, silence_ms},
+        account_snapshots::{newest, silence_ms},
         pairs::{Pair, pairs},
     },
     domain::profit::cents,
@@ -213,9 +213,9 @@ fn difference(pairs: &[&Pair], currency: Option<&str>) -> Money {
 
 /// The results since this time.
 pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusqlite::Result<Book> {
-    let told = newest_told(connection, &of.account)?.unwrap_or_default();
+    let told = newest(connection, &of.account)?.unwrap_or_default();
     let is_told = told.balance.is_some() || told.equity.is_some();
-    let told_ms = of.told_ms.map_or(told.at_ms, |told_ms| told_ms.max(told.at_ms));
+    let told_ms = told.told_ms();
     let is_silent = of.now_ms.saturating_sub(told_ms) > silence_ms(told.every_s);
     let since = || chrono::DateTime::from_timestamp_millis(told_ms).map(|at| at.format("%F %T").to_string());
     let silence = of.trouble.clone().or_else(|| {

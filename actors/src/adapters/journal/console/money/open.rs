@@ -7,7 +7,7 @@ use super::{
 use crate::adapters::journal::console::reported;
 use rusqlite::{Connection, OptionalExtension, Row};
 
-/// What the open positions at the gateway are worth, and when their list changed last.
+/// What the open positions at the gateway are worth, and when they were listed last.
 pub(super) fn live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::Result<(Money, Option<i64>)> {
     if let Some(why) = &book.no_live {
         return Ok((Money::unknown(why.clone()), None));

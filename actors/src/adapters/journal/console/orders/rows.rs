@@ -24,7 +24,7 @@ pub(super) fn live_columns() -> String {
 
 /// What [`paper`] reads.
 pub(super) fn paper_columns() -> String {
-    format!("{}, rowid", on_paper::COLUMNS)
+    format!("{}, rowid", on_paper::row_columns())
 }
 
 pub(super) fn events(connection: &Connection, id: &str) -> rusqlite::Result<Vec<OrderEvent>> {
@@ -92,7 +92,7 @@ pub(super) fn live(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
 }
 
 pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
-    let PaperRow { account, model, order, updated_at_ms } = on_paper::paper_row(row)?;
+    let PaperRow { account, model, order, updated_at_ms, is_left } = on_paper::paper_row(row)?;
     let (entry_source, exit_source) = (row.get("entry_source")?, row.get("exit_source")?);
     let entry = order.entry.map(|entry| Entry {
         at_ms: Some(entry.at.saturating_mul(1_000)),
@@ -107,6 +107,13 @@ pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
     });
     let profit = order.exit.map(|exit| money::of_paper(exit.profit, exit.net_points, order.costs.is_none()));
     let opened = order.closes.is_none();
+    let position = match exit {
+        Some(_) => "closed",
+        None if is_left => "unknown",
+        None => "open",
+    };
+    let since = chrono::DateTime::from_timestamp_millis(updated_at_ms).unwrap_or_default();
+    let left = || format!("not followed since {} UTC: paper was off, or could not be written", since.format("%F %T"));
     Ok(OrderShown {
         rowid: row.get("rowid")?,
         ledger: "paper",
@@ -125,10 +132,10 @@ pub(super) fn paper(row: &Row<'_>) -> rusqlite::Result<OrderShown> {
         bar_close_s: order.bar_close_time,
         close: Some(order.close),
         state: "filled".into(),
-        reason: None,
+        reason: is_left.then(left),
         ticket: Some(order.ticket),
         entry,
-        position: opened.then_some(if exit.is_some() { "closed" } else { "open" }),
+        position: opened.then_some(position),
         profit: profit.filter(|_| opened),
         exit,
         created_ms: i64::try_from(order.created_at.as_millis()).unwrap_or(i64::MAX),
@@ -141,12 +148,7 @@ const fn kind(closes: Option<i64>) -> &'static str {
 }
 
 /// What is in other rows: the close decided on, and for a live position whether it is open and how it ended.
-pub(super) fn complete(
-    connection: &Connection,
-    ledger: Ledger,
-    orders: &mut [OrderShown],
-    told: Option<(&str, i64)>,
-) -> rusqlite::Result<()> {
+pub(super) fn complete(connection: &Connection, ledger: Ledger, orders: &mut [OrderShown]) -> rusqlite::Result<()> {
     if ledger == Ledger::Paper {
         return in_currency(connection, orders);
     }
@@ -188,7 +190,7 @@ pub(super) fn complete(
             order.position = Some("closed");
         }
         if !lists.contains_key(&order.account) {
-            lists.insert(order.account.clone(), list(connection, &order.account, told)?);
+            lists.insert(order.account.clone(), list(connection, &order.account)?);
         }
         if let Some(Some((seen_ms, tickets))) = lists.get(&order.account) {
             as_listed(order, *seen_ms, tickets.contains(&ticket));
@@ -213,16 +215,9 @@ fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::
 }
 
 /// The tickets that the gateway listed last, and when.
-fn list(
-    connection: &Connection,
-    account: &str,
-    told: Option<(&str, i64)>,
-) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
-    let told_ms = told.filter(|(own, _)| *own == account).map(|(_, told_ms)| told_ms);
+fn list(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
     let listed = reported::listed(connection, account)?;
-    Ok(listed.map(|(at_ms, positions)| {
-        (told_ms.map_or(at_ms, |told_ms| told_ms.max(at_ms)), positions.iter().map(|it| it.ticket).collect())
-    }))
+    Ok(listed.map(|(told_ms, positions)| (told_ms, positions.iter().map(|it| it.ticket).collect())))
 }
 
 /// A position that is in a list is open, whatever the journal counts; one that is not in a later list may have ended at the broker.

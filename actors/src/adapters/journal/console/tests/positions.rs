@@ -6,11 +6,14 @@ use std::collections::HashMap;
 /// What the gateway told at this minute; `equity` alone if nothing is listed.
 fn told(journal: &Journal, minute: i64, equity: i64, list: Option<&str>) {
     let (at_ms, is_whole) = ((MONDAY + minute * 60) * 1_000, i64::from(list.is_some()));
-    let before = "(SELECT positions FROM account_snapshots ORDER BY at_ms DESC LIMIT 1)";
-    let list = list.map_or_else(|| before.to_owned(), |list| format!("'{list}'"));
+    let before = |column: &str| format!("(SELECT {column} FROM account_snapshots ORDER BY at_ms DESC LIMIT 1)");
+    let (list, listed_ms) = match list {
+        Some(list) => (format!("'{list}'"), at_ms.to_string()),
+        None => (before("positions"), before("positions_ms")),
+    };
     journal.run(&format!(
-        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions, is_whole)
-         VALUES ({at_ms}, '{ACCOUNT}', 100, {equity}, 'USD', {list}, {is_whole});"
+        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions, is_whole, account_ms, positions_ms)
+         VALUES ({at_ms}, '{ACCOUNT}', 100, {equity}, 'USD', {list}, {is_whole}, {at_ms}, {listed_ms});"
     ));
 }
 
@@ -18,17 +21,18 @@ fn told(journal: &Journal, minute: i64, equity: i64, list: Option<&str>) {
 fn an_equity_that_was_told_alone_makes_no_list_newer() {
     let journal = Journal::new();
     told(&journal, 0, 101, Some("[]"));
-    journal.order("00000000-0000-4000-8000-000000000001", "EURUSD", MONDAY + 60, "'filled', 1, 1.2, NULL, NULL");
-    told(&journal, 2, 102, None);
-    let shown = journal.reader.positions(&at(MONDAY * 1_000), &HashMap::new()).unwrap();
-    assert_eq!((shown.seen_ms, shown.rows[0].state), (Some(MONDAY * 1_000), "open"));
-    let of = at(MONDAY * 1_000);
-    let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
-    assert_eq!((account.equity, account.seen_ms), (Some(101.0), MONDAY * 1_000), "all of one moment");
-    // Nothing was told together for hours: then it is what was told last.
-    told(&journal, 75, 103, None);
-    let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
-    assert_eq!((account.equity, account.seen_ms), (Some(103.0), (MONDAY + 75 * 60) * 1_000));
+    let id = "00000000-0000-4000-8000-000000000001";
+    journal.order(id, "EURUSD", MONDAY + 60, "'filled', 1, 1.2, NULL, NULL");
+    for (minute, equity) in [(2, 102), (75, 103)] {
+        told(&journal, minute, equity, None);
+        let of = at((MONDAY + minute * 60) * 1_000);
+        let shown = journal.reader.positions(&of, &HashMap::new()).unwrap();
+        assert_eq!((shown.seen_ms, shown.rows[0].state), (Some(MONDAY * 1_000), "open"));
+        assert_eq!(journal.reader.order_story(id).unwrap().unwrap().order.position, Some("open"));
+        assert_eq!(journal.reader.today(&of).unwrap().0.seen_ms, Some(MONDAY * 1_000), "what is open");
+        let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
+        assert_eq!((account.equity, account.seen_ms), (Some(equity as f64), of.now_ms));
+    }
 }
 
 #[test]
@@ -47,8 +51,9 @@ fn a_fill_after_the_last_list_is_open_and_one_before_it_unknown() {
     );
     journal.order("00000000-0000-4000-8000-000000000002", "GBPUSD", MONDAY + 2 * HOUR, "'filled', 2, 1.5, NULL, NULL");
     let states = |told: Option<i64>| {
-        let told_ms = told.map(|hour| (MONDAY + hour * HOUR) * 1_000);
-        let shown = journal.reader.positions(&Ledgers { told_ms, ..at(0) }, &HashMap::new()).unwrap();
+        let told_ms = told.map_or("NULL".into(), |hour| format!("{}000", MONDAY + hour * HOUR));
+        journal.run(&format!("UPDATE account_snapshots SET positions_ms = {told_ms}"));
+        let shown = journal.reader.positions(&at(0), &HashMap::new()).unwrap();
         let rows =
             shown.rows.into_iter().map(|row| (row.ticket.unwrap(), row.state, row.profit.why)).collect::<Vec<_>>();
         (shown.seen_ms.unwrap() / 1_000 - MONDAY, rows)
