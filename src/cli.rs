@@ -18,10 +18,7 @@ mod temporary_folder;
 use crate::{
     process::exit::EXIT_USAGE,
     settings::SettingsArgs,
-    tools::{
-        bars, dataset, replay, soak, study,
-        verify::{self, cluster},
-    },
+    tools::{bars, cluster, dataset, replay, soak, study, verify},
 };
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -57,7 +54,7 @@ enum Command {
     /// Check a system that Sentinel works with, without trading
     #[command(subcommand)]
     Verify(verify::Target),
-    /// Say which daemon holds the account in etcd, and check etcd (cluster.mode = "guard")
+    /// Say which daemons trade the account according to etcd, and steer them (cluster.mode = "guard" or "shared")
     #[command(subcommand)]
     Cluster(cluster::Command),
     /// Watch a running daemon for a while: soak.html, and HEALTHY (exit code 0) or not (1)

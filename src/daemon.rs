@@ -3,6 +3,7 @@
 pub mod application;
 pub mod cluster;
 pub mod console;
+pub mod discovery;
 pub mod http;
 mod port;
 pub mod shutdown;

@@ -16,6 +16,7 @@ mod layers;
 mod market;
 mod old_journal;
 mod origins;
+mod own_target;
 pub mod protection;
 mod purpose;
 mod recorded;

@@ -3,6 +3,7 @@
 
 pub(crate) mod account;
 pub mod bars;
+pub(crate) mod cluster;
 pub mod dataset;
 mod eodhd;
 mod gaps;

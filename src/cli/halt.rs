@@ -1,11 +1,11 @@
 //! `sentinel halt` and `sentinel resume`: create and remove the file of the kill switch, and print the resulting state. Resume
 //! also resets the count of failed orders in a row.
 
-use super::journal;
 use crate::{
     process::{
         exit::{fail, refuse},
         output::say,
+        person,
     },
     settings::{Problem, Settings, SettingsError, Sources},
 };
@@ -109,7 +109,7 @@ pub(super) fn resume(args: &ResumeArgs) -> ExitCode {
 
 fn reset_failures(journal: &Path) -> anyhow::Result<()> {
     let mut store = super::journal::open_to_write(journal)?;
-    store.resume(&journal::person(), SystemClock.now()).with_context(|| journal.display().to_string())
+    store.resume(&person(), SystemClock.now()).with_context(|| journal.display().to_string())
 }
 
 fn switch(

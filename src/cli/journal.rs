@@ -1,4 +1,4 @@
-//! What the commands that use the daemon's journal share: its path, write access, and the name of the person.
+//! What the commands that use the daemon's journal share: its path, write access, and a person's note.
 
 use crate::settings::{Settings, SettingsError, Sources};
 use anyhow::{anyhow, bail};
@@ -26,12 +26,6 @@ pub(super) fn open_to_write(path: &Path) -> anyhow::Result<Store> {
 /// The error for a user who can only read it.
 pub(super) fn read_only(path: &Path) -> anyhow::Error {
     anyhow!("{}: this user can read it but not write: run this command as the daemon's user", path.display())
-}
-
-/// Who runs the command, as the journal keeps it: `person:<user>`.
-pub(super) fn person() -> String {
-    let user = std::env::var("USER").ok().filter(|user| !user.is_empty() && !user.chars().any(char::is_control));
-    format!("person:{}", user.as_deref().unwrap_or("unknown"))
 }
 
 /// The note of a person, checked.

@@ -8,7 +8,10 @@ mod table;
 
 use super::{journal, output};
 use crate::{
-    process::exit::{fail, refuse},
+    process::{
+        exit::{fail, refuse},
+        person,
+    },
     tools::account::positions::Holdings,
 };
 use anyhow::{Context, bail};
@@ -151,7 +154,7 @@ fn resolve(path: &Path, id: &id_prefix::IdPrefix, outcome: (Outcome, Option<i64>
     let note = journal::note(note)?;
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
-    store.resolve(id, verdict, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
+    store.resolve(id, verdict, &person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
     output::say(&format!("{id} is settled. A running daemon trades its symbol again from the next cycle on."));
     Ok(())
 }
@@ -160,7 +163,7 @@ fn closed(path: &Path, id: &id_prefix::IdPrefix, note: &str) -> anyhow::Result<(
     let note = journal::note(note)?;
     let mut store = journal::open_to_write(path)?;
     let id = id.find(&store, path)?;
-    store.mark_closed(id, &journal::person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
+    store.mark_closed(id, &person(), note, SystemClock.now()).or_else(|error| refused(path, error))?;
     output::say(&format!("The position of {id} no longer counts. A running daemon sees this in the next cycle."));
     Ok(())
 }

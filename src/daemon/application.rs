@@ -130,7 +130,7 @@ impl Application {
             Console::default()
         };
         let has_port = settings.metrics.enabled && !once;
-        let port = if has_port { open_port(settings, &metrics, &scheduler, &console) } else { Port::default() };
+        let port = if has_port { open_port(settings, &metrics, &scheduler, &console)? } else { Port::default() };
         Ok(Self {
             pings,
             scheduler,

@@ -1,4 +1,4 @@
-//! The metrics port: /, /metrics, /health, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
+//! The metrics port: /, /metrics, /health, /sd, /livez, /readyz and /startupz. It runs on its own threads, asks the actors with a
 //! deadline, and holds nothing that a cycle waits for. A web-config file adds TLS and passwords.
 
 pub(super) mod accept;
@@ -6,6 +6,7 @@ mod connection_slots;
 mod landing;
 mod one_request;
 pub(super) mod password;
+mod sd;
 pub(super) mod server;
 pub(super) mod shared_request;
 pub(super) mod sliced_body;
@@ -13,6 +14,7 @@ pub(super) mod sliced_body;
 mod tests;
 mod tls;
 
+use super::discovery::Discovery;
 use crate::settings::Protection;
 use actix::Recipient;
 use actix_web::{
@@ -28,6 +30,7 @@ use actix_web::{
 };
 pub use landing::Landing;
 use password::PasswordGate;
+use sd::TargetList;
 use sentinel_actors::{
     adapters::{gzip::gzip, prometheus::Format},
     messages::Ping,
@@ -82,6 +85,8 @@ pub struct Deps {
     pub snapshot: Snapshot,
     /// The page at `/`.
     pub landing: Landing,
+    /// Where the list at `/sd` comes from.
+    pub discovery: Discovery,
 }
 
 /// Binds the port and creates the server, which serves on its own thread once it is awaited or spawned. It handles no signals:
@@ -156,6 +161,7 @@ struct Worker {
     scheduler: SharedRequest<Ping>,
     snapshot: Snapshot,
     landing: Landing,
+    targets: TargetList,
 }
 
 impl Worker {
@@ -170,6 +176,7 @@ impl Worker {
             scheduler: SharedRequest::new(deps.scheduler, Ping, deadline),
             snapshot: deps.snapshot,
             landing: deps.landing,
+            targets: TargetList::new(deps.discovery, deadline),
         }
     }
 }
@@ -189,6 +196,7 @@ fn routes(config: &mut web::ServiceConfig) {
         "/" => landing_page,
         "/metrics" => metrics,
         "/health" => health,
+        "/sd" => sd,
         "/livez" => livez,
         "/readyz" => readyz,
         "/startupz" => startupz,
@@ -247,6 +255,10 @@ async fn health(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse
     }
 }
 
+async fn sd(worker: web::Data<Worker>) -> HttpResponse {
+    worker.targets.response().await
+}
+
 /// Asks only the Scheduler: restarting this daemon would not solve problems of EODHD, HUB or GTW.
 async fn livez(worker: web::Data<Worker>) -> HttpResponse {
     match worker.scheduler.answer().await {
@@ -286,7 +298,7 @@ async fn method_not_allowed() -> HttpResponse {
 }
 
 async fn not_found() -> HttpResponse {
-    plain(StatusCode::NOT_FOUND, "not here; try /metrics, /health, /livez, /readyz or /startupz".into())
+    plain(StatusCode::NOT_FOUND, "not here; try /metrics, /health, /sd, /livez, /readyz or /startupz".into())
 }
 
 /// A short text on one line.

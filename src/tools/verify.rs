@@ -1,7 +1,7 @@
 //! `sentinel verify`: checks whether a system that Sentinel works with is ready. One module per target, one kind of report.
 
 mod clock;
-pub(crate) mod cluster;
+pub(super) mod cluster;
 mod daemon;
 mod gateway;
 mod hub;
@@ -45,8 +45,8 @@ pub(crate) enum Target {
     /// On HUB: check that Prometheus scrapes INF, and its rules and Alertmanager; exit 0 if no check failed, otherwise 1
     ///
     /// Checks that INF is reachable, its clock, the job, the scrape interval, unique labels, that the series of INF and all series
-    /// that the rules read are stored, that the rules are those of this version and are evaluated, and that Prometheus sends alerts to
-    /// a running Alertmanager. Takes no settings.
+    /// that the rules read are stored, that every member of INF's cluster is a target, that the rules are those of this version and are
+    /// evaluated, and that Prometheus sends alerts to a running Alertmanager. Takes no settings.
     Hub(hub::Args),
 }
 

@@ -7,6 +7,7 @@ use actix::{Actor, Arbiter, Context, Handler};
 use actix_web::{HttpResponse, dev::Server, http::header::CONTENT_TYPE, web};
 use sentinel::daemon::{
     console::ConsoleLink,
+    discovery::Discovery,
     http::{Deps, HttpConfig, Landing, serve, serve_routes},
 };
 use sentinel_actors::{
@@ -118,7 +119,14 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
     let scheduler = Scheduler.start().recipient();
     let build = BuildInfo { version: String::new(), revision: String::new(), rustc: String::new() };
     let landing = Landing::new(build, ConsoleLink::default());
-    let deps = Deps { metrics: metrics.clone().recipient(), health: metrics.recipient(), scheduler, snapshot, landing };
+    let deps = Deps {
+        metrics: metrics.clone().recipient(),
+        health: metrics.recipient(),
+        scheduler,
+        snapshot,
+        landing,
+        discovery: Discovery::Own("[]".into()),
+    };
     let fixed = serve_routes(&http, move |app| {
         let text = text.clone();
         let answer = move || {

@@ -47,6 +47,26 @@ def test_the_demo_names_no_console_that_nobody_can_open():
     assert settings.get("SENTINEL__CONSOLE__ENABLED") == "false" or has_users
 
 
+def test_the_members_of_the_trial_have_settings_that_go_together(binary, tmp_path):
+    """`sentinel check` with the flags and variables of each; only the places of files are others."""
+    services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+    members = {name: service for name, service in services.items() if name.startswith("member-")}
+    key = tmp_path / "key"
+    key.write_text("test-token")
+    for name, service in members.items():
+        own = service["environment"] | {"EODHD_API_TOKEN_FILE": str(key), "PATH": os.environ["PATH"]}
+        own |= {"SENTINEL__GUARDS__HALT_FILE": str(tmp_path / "halt"), "SENTINEL__JOURNAL__PATH": str(tmp_path / "journal.db")}
+        flags = [word.replace("/etc/sentinel/", f"{ROOT}/config/") for word in service["command"][1:]]
+        done = subprocess.run([binary, "check", *flags], env=own, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        assert (own["SENTINEL__CLUSTER__MEMBER"], service["network_mode"]) == (name, "service:etcd")
+        published = f"{own['SENTINEL__CLUSTER__ADDRESS']}:{own['METRICS_PORT']}"
+        assert published in services["etcd"]["ports"], published
+        assert service["volumes"] == [f"{name}:{PLACE}"]
+    settings = [{key for key in service["environment"]} for service in members.values()]
+    assert len(members) == 2 and settings[0] == settings[1]
+
+
 def test_core_dumps_are_disabled():
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}

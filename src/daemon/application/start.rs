@@ -5,6 +5,7 @@ use crate::{
     daemon::{
         cluster::Claim,
         console::{self, Console, Facts},
+        discovery::Discovery,
         http::{Deps, Landing},
         port::Port,
         wiring::{self, Shared},
@@ -100,13 +101,15 @@ pub(super) fn open_port(
     metrics: &Metrics,
     scheduler: &Addr<Scheduler>,
     console: &Console,
-) -> Port {
+) -> anyhow::Result<Port> {
     let deps = Deps {
+        discovery: Discovery::of(settings).context("etcd cannot be reached over https")?,
         landing: Landing::new(build_info(), console.link()),
         metrics: metrics.actor.clone().recipient(),
         health: metrics.actor.clone().recipient(),
         scheduler: scheduler.clone().recipient(),
         snapshot: metrics.snapshot.clone(),
     };
-    Port::open(wiring::http_config(settings), deps, Duration::from_millis(settings.metrics.bind_retry_ms))
+    let pause = Duration::from_millis(settings.metrics.bind_retry_ms);
+    Ok(Port::open(wiring::http_config(settings), deps, pause))
 }

@@ -3,6 +3,7 @@
 mod actors;
 mod compression;
 mod connections;
+mod discovery;
 
 use super::*;
 use crate::daemon::console::ConsoleLink;
@@ -95,6 +96,7 @@ fn stubs(stub: Stub) -> Deps {
         scheduler: actor.recipient(),
         snapshot: Snapshot::default(),
         landing: landing(),
+        discovery: Discovery::Own("[]".into()),
     }
 }
 
@@ -134,6 +136,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
             scheduler,
             snapshot,
             landing: landing(),
+            discovery: Discovery::Own("[]".into()),
         },
         actor,
     )
@@ -196,7 +199,7 @@ async fn openmetrics_is_served_on_request() {
 async fn head_has_the_head_of_get_and_no_body() {
     let (deps, _actor) = real();
     let (address, _) = start(deps);
-    for path in ["/", "/metrics", "/health", "/livez", "/readyz", "/startupz"] {
+    for path in ["/", "/metrics", "/health", "/sd", "/livez", "/readyz", "/startupz"] {
         let (get, _, body) = ask(address, "GET", path).await;
         let (head, _, nothing) = ask(address, "HEAD", path).await;
         assert_eq!(get, head, "{path}");

@@ -29,6 +29,10 @@ pub struct ClusterSettings {
     pub member: Option<String>,
     pub lease_s: u64,
     pub keepalive_s: u64,
+    pub weight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    pub region: String,
 }
 
 /// How several machines share an account.

@@ -7,6 +7,7 @@ mod config;
 mod delivery;
 mod identity;
 mod labels;
+mod members;
 mod prometheus;
 mod promql;
 mod rule_inputs;
@@ -123,6 +124,7 @@ async fn verify(args: &Args, Clients { inf, prometheus, alertmanager }: &Clients
         None
     };
     let instance = target.as_ref().map(|target| target.label("instance"));
+    members::check(inf, prometheus, is_ready, args, &mut report).await;
     rules::check(prometheus, is_ready, wanted, instance, &mut report).await;
     delivery::check(prometheus, is_ready, alertmanager.as_ref(), &mut report).await;
     match alertmanager {

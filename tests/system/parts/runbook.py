@@ -10,7 +10,7 @@ ALERTS = MONITORING / "alerts.yml"
 # The words after `sentinel` in a command, and the number of arguments after them.
 GRAMMAR = {"--version": 0, "check": 0, "explain": 0, "pnl": 0, "halt": 0, "resume": 0, "healthcheck": 0, "soak": 0}
 GRAMMAR |= {"orders": 0, "orders show": 1, "orders resolve": 2, "orders closed": 1}
-GRAMMAR |= {"cluster status": 0, "cluster verify": 0, "cluster acknowledge": 0}
+GRAMMAR |= {f"cluster {name}": 0 for name in ("status", "verify", "acknowledge", "claims", "drain", "undrain", "halt", "resume")}
 GRAMMAR |= {f"verify {target}": 0 for target in ("inf", "hub", "market", "model", "gateway")}
 # A flag's value: a placeholder, a number, a URL.
 VALUE = re.compile(r"[A-Z]+|\d[\d.]*|https?://\S+")

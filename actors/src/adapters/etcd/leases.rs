@@ -33,6 +33,16 @@ impl Etcd {
         Ok(ttl.map(|ttl| Duration::from_secs(ttl.unsigned_abs())))
     }
 
+    /// How long it still lives; `None` if it is gone.
+    ///
+    /// # Errors
+    /// There was no usable answer.
+    pub async fn lease_left(&mut self, lease: i64) -> Result<Option<Duration>, EtcdError> {
+        let left: Granted = self.call("/v3/lease/timetolive", &json!({"ID": lease.to_string()})).await?;
+        // Of one that is gone etcd says -1.
+        Ok(left.ttl.and_then(|ttl| u64::try_from(ttl).ok()).map(Duration::from_secs))
+    }
+
     /// Ends it. One that is gone has ended.
     pub(super) async fn revoke(&mut self, lease: i64) -> Result<(), EtcdError> {
         match self.call::<Value>("/v3/lease/revoke", &json!({"ID": lease.to_string()})).await {

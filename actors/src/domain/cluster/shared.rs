@@ -72,6 +72,7 @@ pub mod planner;
 mod records;
 mod settlement;
 mod shards;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -86,5 +87,6 @@ pub use ownership::{Ownership, Phase};
 pub use records::{Claim, ClaimedOrder, Drain, Member as MemberRecord, Owner, Value};
 pub use settlement::{Settled, Settlement};
 pub use shards::{Candidate, Plan, SHARDS, Shard};
+pub use targets::{Target, targets};
 pub use transaction::{Answer, Change, Compare, Done, Entry, Request, Transaction};
 pub use view::View;

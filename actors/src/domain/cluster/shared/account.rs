@@ -79,11 +79,12 @@ impl AccountState {
             return Some(Suppression::Halted);
         }
         let since_ms = attempt.last_order_ms.map(|at| attempt.wall_ms.saturating_sub(at).max(0).unsigned_abs());
+        let (last_hour, last_day) = self.last_hour_and_day(attempt.wall_ms);
         let pace = Pace {
             // Orders in flight may fail, too. So there are never more failures than allowed, however many members there are.
             failures_in_a_row: self.failures_in_a_row.saturating_add(self.in_flight),
-            last_hour: self.within(HOUR_S, attempt.wall_ms),
-            last_day: self.within(DAY_S, attempt.wall_ms),
+            last_hour,
+            last_day,
             since_last: since_ms.map(Duration::from_millis),
         };
         let first = self.day_begin(attempt).map(|it| it.first_equity);
@@ -124,6 +125,11 @@ impl AccountState {
             }
         }
         next
+    }
+
+    /// The orders that its limits count at `wall_ms`: of the last hour, and of the last day.
+    pub fn last_hour_and_day(&self, wall_ms: i64) -> (u32, u32) {
+        (self.within(HOUR_S, wall_ms), self.within(DAY_S, wall_ms))
     }
 
     /// The state with the day's first equity, if this is it.

@@ -63,6 +63,8 @@ pub const SEEN: &str = "seen/";
 pub const DRAIN: &str = "drain/";
 /// The folder of the owners.
 pub const SHARDS: &str = "shards/";
+/// The folder of the claims without a final outcome.
+pub const OPEN: &str = "open/";
 
 /// A live member.
 pub fn member(name: &str) -> Key {
@@ -111,17 +113,17 @@ pub fn bars_before(symbol: &str, bar_close_time: i64) -> Span {
 
 /// The same claim as long as it has no final outcome.
 pub fn open(shard: Shard, order: &str) -> Key {
-    format!("open/{shard}/{}", order.strip_prefix("orders/").unwrap_or(order))
+    format!("{OPEN}{shard}/{}", order.strip_prefix("orders/").unwrap_or(order))
 }
 
 /// All of a shard.
 pub fn open_of_shard(shard: Shard) -> Span {
-    Span::folder(&format!("open/{shard}/"))
+    Span::folder(&format!("{OPEN}{shard}/"))
 }
 
 /// All of a symbol.
 pub fn open_of_symbol(symbol: &str) -> Span {
-    Span::folder(&format!("open/{}/{}/", Shard::of(symbol), escaped(symbol)))
+    Span::folder(&format!("{OPEN}{}/{}/", Shard::of(symbol), escaped(symbol)))
 }
 
 /// Ten digits, so that the order of the keys is the order of the bars until the year 2286.

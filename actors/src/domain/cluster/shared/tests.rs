@@ -9,6 +9,7 @@ mod order_claim;
 mod ownership;
 mod shards;
 mod simulation;
+mod targets;
 mod world;
 
 use super::*;

@@ -2,7 +2,7 @@
 
 use super::{
     key::{self, Span},
-    records::{Member, Value},
+    records::{Member, Owner, Value},
     shards::{Plan, Shard},
     transaction::{Done, Entry},
 };
@@ -89,6 +89,14 @@ impl View {
     pub fn shard(&self, shard: Shard) -> Option<&Entry> {
         let wanted = key::shard(shard);
         self.shards.iter().find(|entry| entry.key == wanted)
+    }
+
+    /// Who owns a shard; inside `None` if that cannot be read.
+    pub fn owner(&self, shard: Shard) -> Option<Option<&Owner>> {
+        self.shard(shard).map(|entry| match &entry.value {
+            Some(Value::Owner(owner)) => Some(owner),
+            _ => None,
+        })
     }
 }
 
