@@ -29,6 +29,10 @@ pub struct ClusterSettings {
     pub member: Option<String>,
     pub lease_s: u64,
     pub keepalive_s: u64,
+    pub weight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    pub region: String,
 }
 
 /// How several machines share an account.
@@ -39,7 +43,7 @@ pub enum ClusterMode {
     Off,
     /// One daemon holds the account; no other one sends orders for it.
     Guard,
-    /// Several daemons share the symbols. Not in this version.
+    /// Several daemons share the account's symbols.
     Shared,
 }
 

@@ -3,6 +3,7 @@
 mod companion_files;
 mod money;
 mod paper;
+mod takeover;
 mod versions;
 
 use super::*;
