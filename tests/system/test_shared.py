@@ -10,7 +10,7 @@ import pytest
 from parts.daemon import wait_until
 from parts.etcd import Etcd
 from parts.gateway import filled, silent
-from parts.guarded import MinuteMarket, begin, begin_shared, guarded, holds, ids, in_etcd, journal, shard, sharing, shards_of
+from parts.guarded import MinuteMarket, begin, begin_shared, guarded, holds, ids, in_etcd, journal, shard, sharing, shards_of, write
 from parts.harness import ACCOUNT
 
 SYMBOLS = "EURUSD,GBPUSD,AUDUSD,NZDUSD,EURGBP,EURAUD,EURNZD,GBPAUD"
@@ -134,6 +134,22 @@ def test_without_etcd_nothing_is_sent_and_decisions_go_on(harness, etcd, minutes
     wait_until("orders again", lambda: len(gateway.requests) > sent, 150)
     assert max(ids(gateway).values()) == 1
     assert daemon.output().count("orders cannot be claimed") <= 3, "a fault is said once"
+
+
+def test_a_halt_in_etcd_stops_every_member(harness, etcd, minutes):
+    gateway = harness.gateway("v43")
+    daemon = sharing(harness, gateway, 1, etcd.url, *MINUTELY)
+    wait_until("orders of all", lambda: len(gateway.requests) >= 8 and not in_etcd(etcd, "open/"), 150)
+    state = in_etcd(etcd, "state")["state"]
+    halt = {"who": "alice", "reason": "news", "at": int(time.time()), "generation": 1}
+    write(etcd, "state", state | {"halt": halt, "generation": 1})
+    sent = len(gateway.requests)
+    daemon.wait_metrics("the halt", lambda m: m.suppressed().get("halted", 0) >= 8, 150)
+    assert len(gateway.requests) == sent
+    # Nothing was written about these orders, so their bar can still be ordered.
+    assert {order["state"] for order in harness.orders(journal(harness, 1))} == {"filled"}
+    write(etcd, "state", state | {"generation": 2})
+    wait_until("orders again", lambda: len(gateway.requests) > sent, 30)
 
 
 def test_guards_and_members_refuse_each_other(harness, etcd):

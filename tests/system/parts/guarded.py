@@ -46,8 +46,13 @@ def begin(harness, etcd, number: int = 1):
     host, now = socket.gethostname(), int(time.time())
     record = {"instance": "before", "member": f"inf-{number}", "host": host, "pid": 1, "version": "0", "journal": f"{host}/{name}"}
     record |= {"since": now, "at": now, "trust_ms": 10_000, "bars_after": None, "released": True}
-    key, value = (base64.b64encode(text.encode()).decode() for text in (f"/sentinel/{ACCOUNT}/last", json.dumps(record)))
-    etcd.call("/v3/kv/put", key=key, value=value)
+    write(etcd, "last", record)
+
+
+def write(etcd, name: str, value: dict):
+    """Writes a key of the account."""
+    key, text = (base64.b64encode(text.encode()).decode() for text in (f"/sentinel/{ACCOUNT}/{name}", json.dumps(value)))
+    etcd.call("/v3/kv/put", key=key, value=text)
 
 
 def begin_shared(etcd):
@@ -55,8 +60,7 @@ def begin_shared(etcd):
     now = int(time.time())
     record = {"instance": "before", "member": "before", "host": "before", "pid": 1, "version": "0", "journal": "cluster.mode = shared"}
     record |= {"since": now, "at": now, "trust_ms": 10_000, "bars_after": None, "released": True}
-    key, value = (base64.b64encode(text.encode()).decode() for text in (f"/sentinel/{ACCOUNT}/last", json.dumps(record)))
-    etcd.call("/v3/kv/put", key=key, value=value)
+    write(etcd, "last", record)
 
 
 def sharing(harness, gateway, number: int, url: str, *args: str, **settings):
