@@ -141,6 +141,7 @@ fn policy(symbols: &[Symbol]) -> Policy {
         take_profit: None,
     };
     Policy {
+        members: None,
         instruments: symbols.iter().map(instrument).map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,

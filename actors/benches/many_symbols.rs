@@ -247,6 +247,7 @@ fn stages(market: u16, model: u16, rows_per_request: usize, clock: &Arc<HandCloc
         metrics,
     };
     let policy = Policy {
+        members: None,
         instruments: instruments.iter().cloned().map(Arc::new).collect(),
         interval: Interval::OneHour,
         max_bar_age_s: 10_800,

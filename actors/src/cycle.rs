@@ -12,7 +12,9 @@ mod table;
 use crate::{
     domain::{
         clock::Moment,
+        cluster::shared::{MemberCell, Share},
         cycle_outcome::{CycleOutcome, judge},
+        instrument::Instrument,
         names::{ActorName, Step},
     },
     messages::{
@@ -25,6 +27,7 @@ use futures_util::future::join3;
 use log::CycleLog;
 pub use policy::{Policy, Stages};
 use row::Row;
+use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 /// How a cycle ended.
@@ -46,8 +49,10 @@ pub enum CycleEnd {
 ///
 /// `shutdown` gives up everything but an order that may already be on its way: that is the SignalSender's to end.
 pub async fn run_cycle(cycle_id: CycleId, stages: &Stages, policy: &Policy, shutdown: &CancellationToken) -> CycleEnd {
-    let rows = policy.instruments.iter().cloned().map(Row::new).collect();
-    let mut cycle = Cycle { cycle_id, stages, shutdown, rows, market_now: None, log: CycleLog::new(cycle_id) };
+    let share = policy.members.as_ref().map(MemberCell::begin_cycle);
+    let is_ours = |it: &&Arc<Instrument>| share.as_ref().is_none_or(|share| share.has(&it.symbol));
+    let rows = policy.instruments.iter().filter(is_ours).cloned().map(Row::new).collect();
+    let mut cycle = Cycle { cycle_id, stages, shutdown, rows, share, market_now: None, log: CycleLog::new(cycle_id) };
     let end = match cycle.through_stages(policy).await {
         Ok(()) => CycleEnd::Completed,
         Err(Cut::Shutdown) => CycleEnd::GivenUp,
@@ -91,6 +96,8 @@ struct Cycle<'a> {
     shutdown: &'a CancellationToken,
     /// In the order of configuration.
     rows: Vec<Row>,
+    /// What is decided in it, if the account is shared with other daemons.
+    share: Option<Share>,
     /// The market's "now", unix seconds; `None` before the fetch.
     market_now: Option<i64>,
     log: CycleLog,
@@ -133,7 +140,8 @@ impl Cycle<'_> {
     /// Fetches bars, while the gateway is opened. The market's "now", unix seconds; `None` if no row has a window.
     async fn fetch_and_open(&mut self, policy: &Policy) -> Result<Option<i64>, Cut> {
         let Self { cycle_id, stages, shutdown, .. } = *self;
-        let fetching = ask(&stages.fetch, FetchBars { cycle_id }, Step::Fetch);
+        let only = self.share.as_ref().map(|_| Arc::new(self.rows.iter().map(|row| row.symbol().clone()).collect()));
+        let fetching = ask(&stages.fetch, FetchBars { cycle_id, only }, Step::Fetch);
         // In every cycle, bars or not: unwritten outcomes and unknown orders are handled even if there are no bars.
         let has_clock_stepped = policy.has_clock_stepped;
         let opening = ask(&stages.open, OpenGateway { cycle_id, has_clock_stepped }, Step::Send);
@@ -142,6 +150,9 @@ impl Cycle<'_> {
         let ((fetched, fetching), settled, (_, opening)) = until(shutdown, waiting).await?;
         settled.map_err(|_| Cut::Gone(ActorName::Journal))?;
         let fetched = fetched?;
+        if let (Some(members), Some(share)) = (&policy.members, &self.share) {
+            members.fetched(share);
+        }
         self.log.fetched_and_opened(fetching, opening);
         self.market_now = Some(fetched.market_now);
         let any = self.fill(Step::Fetch, Row::is_live, fetched.windows, |row| &mut row.window);

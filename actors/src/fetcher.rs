@@ -19,10 +19,11 @@ use crate::{
         bar::Bar,
         breaker::{BreakerState, CallEnd},
         features::SEQUENCE_BARS,
+        instrument::Symbol,
         names::ActorName,
         window::Gap,
     },
-    messages::{ApiUsage, CycleId, Event, FetchBars, FetchedBars, Ping, StageFailure},
+    messages::{ApiUsage, Event, FetchBars, FetchedBars, Ping, StageFailure},
 };
 use actix::{Actor, Context, Handler, ResponseFuture};
 pub use config::{Config, MarketClock, OnGap, Poll};
@@ -32,6 +33,7 @@ use futures_util::{StreamExt, stream};
 pub use request::{Requests, Session};
 use std::{
     cell::{Cell, RefCell},
+    collections::HashSet,
     rc::Rc,
     sync::Arc,
     time::Duration,
@@ -46,13 +48,15 @@ pub struct Fetcher {
 impl Fetcher {
     /// A new one without bars. Create it in the arbiter in which it runs, because its HTTP client must stay on one thread.
     pub fn new(config: Config) -> Self {
-        let feeds = config.instruments.iter().map(|_| Feed::new(&config)).collect();
+        let feeds: Vec<_> = config.instruments.iter().map(|_| Feed::new(&config)).collect();
+        let chosen = RefCell::new(vec![true; feeds.len()]);
         let requests = Requests::new(&config.base_url, config.deadline, config.body_bytes_max, config.inflight.clone());
         Self {
             stage: Rc::new(Stage {
                 config,
                 requests,
                 feeds: RefCell::new(feeds),
+                chosen,
                 newest_close_time: Cell::new(None),
                 next_trial: Cell::new(0),
             }),
@@ -79,7 +83,7 @@ impl Handler<FetchBars> for Fetcher {
 
     fn handle(&mut self, message: FetchBars, _: &mut Self::Context) -> Self::Result {
         let stage = Rc::clone(&self.stage);
-        Box::pin(async move { stage.fetch_all(message.cycle_id).await })
+        Box::pin(async move { stage.fetch_all(message).await })
     }
 }
 
@@ -89,6 +93,8 @@ struct Stage {
     requests: Requests,
     /// One per instrument.
     feeds: RefCell<Vec<Feed>>,
+    /// Whether each instrument was fetched in the last cycle; all of them before the first.
+    chosen: RefCell<Vec<bool>>,
     /// The newest close of all accepted bars: the time of [`MarketClock::Bars`].
     newest_close_time: Cell<Option<i64>>,
     /// The instrument that a half-open breaker allows first: the one after the last that it allowed. So an instrument with
@@ -109,11 +115,13 @@ struct Fetched {
 }
 
 impl Stage {
-    async fn fetch_all(&self, cycle_id: CycleId) -> FetchedBars {
+    async fn fetch_all(&self, FetchBars { cycle_id, only }: FetchBars) -> FetchedBars {
         let now = self.config.clock.now_unix();
         let session = self.requests.open(&self.config.token);
         let (count, first) = (self.config.instruments.len(), self.next_trial.get());
-        let mut indices = (0..count).map(move |index| (first + index) % count);
+        let left = self.choose(only);
+        let chosen = self.chosen.borrow().clone();
+        let mut indices = (0..count).map(move |index| (first + index) % count).filter(|index| chosen[*index]);
         let mut all: Vec<Fetched> = Vec::with_capacity(count);
         // A half-open breaker gets a single request as a test; if it succeeds, the other symbols follow in the same cycle.
         while self.config.breakers.state(Endpoint::Eodhd) == BreakerState::HalfOpen
@@ -131,7 +139,7 @@ impl Stage {
         all.sort_unstable_by_key(|fetched| fetched.index);
         self.log_gaps(cycle_id, &all);
         self.log_ahead(cycle_id, now, &all);
-        self.report(&all);
+        self.report(&all, &left);
 
         let windows = all.into_iter().map(|fetched| {
             let symbol = self.config.instruments[fetched.index].symbol.clone();
@@ -142,6 +150,21 @@ impl Stage {
             (symbol, fetched.result.map_err(failure))
         });
         FetchedBars { market_now: self.market_now(now), windows: windows.collect() }
+    }
+
+    /// Which instruments are fetched from now on. One that was not fetched before begins with an empty window: its bars are old.
+    /// Answers those that are not fetched any more.
+    fn choose(&self, only: Option<Arc<HashSet<Symbol>>>) -> Vec<usize> {
+        let mut left = Vec::new();
+        for (index, was_chosen) in self.chosen.borrow_mut().iter_mut().enumerate() {
+            let is_chosen = only.as_ref().is_none_or(|only| only.contains(&self.config.instruments[index].symbol));
+            match (std::mem::replace(was_chosen, is_chosen), is_chosen) {
+                (false, true) => self.feeds.borrow_mut()[index] = Feed::new(&self.config),
+                (true, false) => left.push(index),
+                (_, _) => {}
+            }
+        }
+        left
     }
 
     async fn fetch(&self, index: usize, now: i64, session: &Result<Session, FetchError>) -> Fetched {

@@ -1,11 +1,14 @@
-//! Guardian: takes the claim on the account in etcd, keeps it alive, and gives it back at the end. On a thread of its own, so
-//! that no cycle ever waits for etcd. What it knows is in a [`ClaimCell`](crate::domain::cluster::ClaimCell), which the SignalSender asks before each order.
+//! Guardian: takes the claim on the account in etcd, or a place among those that share it, keeps it alive, and gives it back at the
+//! end. On a thread of its own, so that no cycle ever waits for etcd. What it knows is in a
+//! [`ClaimCell`](crate::domain::cluster::ClaimCell) or a [`MemberCell`](crate::domain::cluster::shared::MemberCell), which the SignalSender asks before each order.
 
 mod keeper;
+mod member_keeper;
 #[cfg(test)]
 mod tests;
 
 pub use keeper::{Config, Keeper, Taken};
+pub use member_keeper::{MemberConfig, MemberKeeper};
 
 use crate::messages::{Ping, ReleaseClaim};
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
@@ -16,10 +19,37 @@ use std::sync::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+/// What is kept alive.
+pub enum Keeping {
+    /// The claim on the account.
+    Claim(Box<Keeper>),
+    /// A membership of the account's cluster.
+    Membership(Box<MemberKeeper>),
+}
+
+impl Keeping {
+    /// The next request, or a wait for it.
+    async fn step(&mut self) {
+        match self {
+            Self::Claim(keeper) => keeper.step().await,
+            Self::Membership(keeper) => keeper.step().await,
+        }
+    }
+
+    /// Gives it back. Returns whether etcd confirmed it. `is_settled`: see [`ReleaseClaim::is_settled`].
+    pub async fn release(&mut self, is_settled: bool) -> bool {
+        match self {
+            Self::Claim(keeper) => keeper.release(is_settled).await,
+            // What is not settled is in etcd, where the next owner finds it.
+            Self::Membership(keeper) => keeper.leave().await,
+        }
+    }
+}
+
 /// The actor.
 pub struct Guardian {
     /// `None` as soon as it runs.
-    keeper: Option<Keeper>,
+    keeper: Option<Keeping>,
     /// Ends the keep-alives.
     stop: CancellationToken,
     /// Whether the claim was given back; `None` once somebody waits for it.
@@ -30,7 +60,7 @@ pub struct Guardian {
 
 impl Guardian {
     /// Continues what was begun before the daemon started.
-    pub fn new(keeper: Keeper) -> Self {
+    pub fn new(keeper: Keeping) -> Self {
         Self { keeper: Some(keeper), stop: CancellationToken::new(), released: None, is_settled: Arc::default() }
     }
 }

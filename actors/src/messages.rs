@@ -18,15 +18,17 @@ use crate::domain::{
     guard::Suppression,
     instrument::{Instrument, Symbol},
     journal::{AccountSnapshot, DecisionRecord, History, JournalError, OrderStep, Press, Standing, StandingQuestion},
-    order::{Order, Side},
+    order::{Order, Outcome, Side},
     order_manager::OrderResult,
 };
 use actix::{Message, dev::MessageResponse};
 use std::{
+    collections::HashSet,
     fmt,
     sync::Arc,
     time::{Duration, Instant},
 };
+use uuid::Uuid;
 
 /// A cycle's id: its start in unix milliseconds. The Scheduler makes sure that ids increase strictly.
 pub type CycleId = u64;
@@ -55,15 +57,17 @@ pub type SymbolResult<T> = (Symbol, Result<T, StageFailure>);
 #[rtype(result = "()")]
 pub struct Ping;
 
-/// cycle -> Fetcher: update every configured symbol's window.
-#[derive(Debug, Clone, Copy, Message)]
+/// cycle -> Fetcher: update the symbols' windows.
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "FetchedBars")]
 pub struct FetchBars {
     /// The cycle that sends this.
     pub cycle_id: CycleId,
+    /// The symbols; `None`: all that are configured. Of one that was not among them the last time, what was known is forgotten.
+    pub only: Option<Arc<HashSet<Symbol>>>,
 }
 
-/// The Fetcher's answer, one entry per configured symbol, in the order of the configuration.
+/// The Fetcher's answer, one entry per symbol that was asked for, in the order of the configuration.
 #[derive(Debug, Clone)]
 pub struct FetchedBars {
     /// "Now" for the age of bars and market hours, unix seconds: the wall clock, or the newest close with `--clock bars`.
@@ -213,6 +217,11 @@ pub struct NoteEquity(pub f64);
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<(), JournalError>")]
 pub struct WriteSteps(pub Vec<OrderStep>);
+
+/// SignalSender -> Journal: read what is known of the outcomes of these orders.
+#[derive(Debug, Clone, Message)]
+#[rtype(result = "Result<Vec<(Uuid, Outcome)>, JournalError>")]
+pub struct ReadOutcomes(pub Vec<Uuid>);
 
 /// SignalSender -> Journal: what the gateway reported about the account in this cycle. Not answered and not waited for.
 #[derive(Debug, Clone, Message)]

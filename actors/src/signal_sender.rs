@@ -5,6 +5,7 @@
 //! and the gateway.
 
 mod account_poll;
+mod claims;
 mod config;
 #[cfg(test)]
 mod fixtures;
@@ -21,7 +22,7 @@ use crate::{
         guard::Suppression,
         names::ActorName,
         order::{Order, Outcome, Side, client_order_id},
-        order_manager::{OrderManager, OrderResult},
+        order_manager::{GatewayPort, OrderManager, OrderResult},
         reconcile::{Proof, Unproven},
     },
     messages::{
@@ -31,25 +32,45 @@ use crate::{
 };
 use account_poll::AccountPoll;
 use actix::{Actor, Context, Handler, ResponseFuture};
+use claims::Claims;
+pub use claims::{ClaimsConfig, PATIENCE};
 pub use config::Config;
 use gateway_session::GatewaySession;
 use handshake_gate::HandshakeGate;
 pub use order_journal::JournalActorHandle;
 use order_log::{log_dry_run, log_outcome};
-use std::{cell::RefCell, collections::BTreeSet, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::BTreeSet,
+    io,
+    rc::Rc,
+    time::Duration,
+};
 use tokio::sync::Mutex;
 use tracing::{error, warn};
+use uuid::Uuid;
+
+const DAY_S: u64 = 86_400;
+/// How long outcomes may take to be written to etcd when the daemon stops.
+const FOLLOWING_MAX: Duration = Duration::from_millis(800);
 
 /// The actor.
 pub struct SignalSender(Rc<Sender>);
 
 impl SignalSender {
-    /// Creates the actor.
-    pub fn new(config: Config) -> Self {
+    /// Creates the actor. Create it in the arbiter in which it runs, because its client of etcd must stay on one thread.
+    ///
+    /// # Errors
+    /// Orders have to be claimed, and etcd cannot be reached over https; see [`Etcd::new`](crate::adapters::etcd::Etcd::new).
+    pub fn new(config: Config) -> io::Result<Self> {
+        let claims = config.claims.clone();
+        let claims = claims.map(|claims| Claims::new(claims, config.clock.clone(), config.metrics.clone()));
+        let claims = claims.transpose()?.map(Mutex::new);
         let manager =
             Mutex::new(OrderManager::new(config.rules, KnownNames::new(&config.instruments, &config.other_names)));
         let (gate, account_poll, doubts) = (HandshakeGate::default(), AccountPoll::default(), RefCell::default());
-        Self(Rc::new(Sender { config, gate, account_poll, manager, doubts }))
+        let equity_day = Cell::new(None);
+        Ok(Self(Rc::new(Sender { config, gate, account_poll, manager, claims, equity_day, doubts })))
     }
 }
 
@@ -102,6 +123,11 @@ impl Handler<FlushUnwritten> for SignalSender {
         Box::pin(async move {
             let (mut manager, journal) = (sender.manager.lock().await, &sender.config.journal);
             let is_written = manager.flush_unwritten(journal).await;
+            if let Some(claims) = &sender.claims {
+                // If etcd is slow the next owner finds out: what became of the order is in the journal.
+                let following = async { claims.lock().await.follow(journal).await };
+                let _ = tokio::time::timeout(FOLLOWING_MAX, following).await;
+            }
             OrdersFlushed { is_written, is_settled: manager.is_settled(journal).await }
         })
     }
@@ -122,6 +148,10 @@ struct Sender {
     gate: HandshakeGate,
     account_poll: AccountPoll,
     manager: Mutex<OrderManager>,
+    /// Where orders are claimed, if each has to be. Locked after `manager`.
+    claims: Option<Mutex<Claims>>,
+    /// The day whose first equity is in etcd, days since the unix epoch.
+    equity_day: Cell<Option<u64>>,
     /// The last doubts about open positions; they are logged again only if they change.
     doubts: RefCell<Vec<String>>,
 }
@@ -138,8 +168,12 @@ impl Sender {
         }
         self.gate.try_open(&self.config).await;
         // Connects only if it has a question: most cycles have no order, and a connection is a quarter of what a cycle costs.
-        let mut session = GatewaySession::new(&self.config, &self.gate);
+        let mut session = GatewaySession::new(&self.config, &self.gate, self.claims.as_ref());
         let now = self.config.clock.now();
+        if let Some(claims) = &self.claims {
+            session.open_ids = self.compare(&mut manager, claims).await;
+            self.note_equity(&mut session, claims, now).await;
+        }
         for (Unproven { id, symbol, .. }, proof) in manager.reconcile(&self.config.journal, &mut session, now).await {
             let (outcome, ticket) = match proof {
                 Proof::Filled { ticket } => ("filled", Some(ticket)),
@@ -150,6 +184,32 @@ impl Sender {
                 "open positions prove the outcome of the order"
             );
         }
+        if let Some(claims) = &self.claims {
+            claims.lock().await.follow(&self.config.journal).await;
+        }
+    }
+
+    /// Takes over what other members left, and learns what they know of orders of unknown outcome. Answers which of these may be
+    /// proven by open positions.
+    async fn compare(&self, manager: &mut OrderManager, claims: &Mutex<Claims>) -> Vec<Uuid> {
+        let (order_journal, mut claims) = (&self.config.journal, claims.lock().await);
+        // The Journal logs the error. The shards stay as they are until it works.
+        let _ = claims.take_over(manager, order_journal).await;
+        let unproven = manager.unproven(order_journal).await;
+        if claims.compare(&unproven, order_journal).await { claims.open_ids() } else { Vec::new() }
+    }
+
+    /// Asks for the day's first equity if the account's limits need it, because the next order may be hours away.
+    async fn note_equity(&self, session: &mut GatewaySession<'_>, claims: &Mutex<Claims>, now: Duration) {
+        let day = now.as_secs() / DAY_S;
+        if self.equity_day.get() == Some(day) || !session.may_ask() {
+            return;
+        }
+        if let Some(equity) = session.equity_for_claim().await
+            && claims.lock().await.note_equity(equity).await
+        {
+            self.equity_day.set(Some(day));
+        }
     }
 
     /// Asks for account and positions, for the record. Orders and this never ask the gateway at the same time: it has a short
@@ -157,7 +217,7 @@ impl Sender {
     async fn look(&self) {
         if self.config.live && !self.config.shutdown.is_cancelled() {
             let _no_order = self.manager.lock().await;
-            let mut session = GatewaySession::new(&self.config, &self.gate);
+            let mut session = GatewaySession::new(&self.config, &self.gate, self.claims.as_ref());
             self.account_poll.run(&self.config, &mut session).await;
             session.note_account();
         }
@@ -174,7 +234,7 @@ impl Sender {
 
     async fn send_signals(&self, message: SendSignals) -> Vec<SignalReport> {
         let cycle_id = message.cycle_id;
-        let mut session = GatewaySession::new(&self.config, &self.gate);
+        let mut session = GatewaySession::new(&self.config, &self.gate, self.claims.as_ref());
         let mut manager = self.manager.lock().await;
         if self.config.live && !message.signals.is_empty() {
             // The Journal logs the error; every order is then suppressed with the reason `journal`.

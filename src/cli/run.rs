@@ -70,7 +70,7 @@ pub(super) fn main(args: &Args) -> ExitCode {
                 taken = claim.take(&settings, plan.once) => taken?,
                 () = &mut stop => {
                     // An earlier run may have left orders of unknown outcome.
-                    claim.keeper.release(opened.is_settled()).await;
+                    claim.keeping.release(opened.is_settled()).await;
                     return Ok(Ended::Stopped);
                 }
             }

@@ -112,13 +112,14 @@ impl Application {
         start_lines::say_settings(settings, file, plan.once);
         start_lines::say_unresolved(&opened.unresolved(), &settings.journal.path);
 
-        let policy = wiring::policy(settings, clock);
+        let members = claim.as_ref().and_then(|claim| claim.members.clone());
+        let policy = wiring::policy(settings, clock, members);
         let authority: Arc<dyn Authority> = match &claim {
-            Some(claim) => Arc::new(claim.cell.clone()),
+            Some(claim) => claim.authority.clone(),
             None => Arc::new(Unguarded),
         };
         let (metrics, shared, archivist) = start_recorders(settings, &plan, opened, &policy, authority)?;
-        let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared);
+        let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared)?;
         let (once, schedule) = (plan.once, plan.schedule.clone());
         let (scheduler, notices) = start_scheduler(settings, plan, &shared, stages, policy);
         pings.push((ActorName::Scheduler, scheduler.clone().recipient()));
@@ -232,6 +233,7 @@ fn start_recorders(
         breakers,
         kill_switch: policy.kill_switch.clone(),
         authority,
+        members: policy.members.clone(),
         shutdown: CancellationToken::new(),
         metrics: metrics.telemetry.clone(),
         journal,

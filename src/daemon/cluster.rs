@@ -1,36 +1,51 @@
-//! The daemon's claim on its account in etcd: who it says it is, and how it takes the account before it starts.
+//! The daemon's place in etcd: the claim on its account, or its membership among the daemons that share it. Who it says it is, and
+//! how it takes that place before it starts.
 
-use crate::settings::{ClusterMode, Gateway, Resolved};
+use crate::{
+    process::host_name,
+    settings::{ClusterMode, Gateway, Resolved},
+};
 use anyhow::{Context, bail};
 use sentinel_actors::{
     adapters::{journal::journal_id, system_clock::SystemClock},
     domain::{
         clock::Clock,
-        cluster::{ClaimCell, Record},
+        cluster::{
+            Authority, ClaimCell, Record,
+            shared::{Member, MemberCell, MemberRecord, Ownership},
+        },
     },
-    guardian::{self, Keeper, Taken},
+    guardian::{self, Keeper, Keeping, MemberConfig, MemberKeeper, Taken},
 };
-use std::{fs, sync::Arc};
+use std::sync::Arc;
 use uuid::Uuid;
 
-/// A claim, and where the rest of the daemon sees whether it is held.
+/// The place, and where the rest of the daemon sees whether it is held.
 pub struct Claim {
     /// Works on it.
-    pub keeper: Keeper,
-    /// What it knows.
-    pub cell: ClaimCell,
+    pub keeping: Keeping,
+    /// Whether orders may be sent.
+    pub authority: Arc<dyn Authority>,
+    /// What this daemon owns, if it shares the account.
+    pub members: Option<MemberCell>,
 }
 
 impl Claim {
-    /// The claim of a live daemon with `cluster.mode = "guard"`; `None` for all others. Asks nobody yet.
+    /// That of a live daemon with `cluster.mode = "guard"` or `"shared"`; `None` for all others. Asks nobody yet.
     ///
     /// # Errors
     /// The journal's id cannot be kept beside it, or there are no trusted roots for https.
     pub fn of(settings: &Resolved) -> anyhow::Result<Option<Self>> {
-        let (Gateway::Live { account, .. }, ClusterMode::Guard) = (&settings.purpose.gateway, settings.cluster.mode)
-        else {
-            return Ok(None);
+        let Gateway::Live { account, .. } = &settings.purpose.gateway else { return Ok(None) };
+        let claim = match settings.cluster.mode {
+            ClusterMode::Off => return Ok(None),
+            ClusterMode::Guard => Self::guard(settings, account)?,
+            ClusterMode::Shared => Self::member(settings, account)?,
         };
+        Ok(Some(claim))
+    }
+
+    fn guard(settings: &Resolved, account: &str) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let cell = ClaimCell::new(clock.clone());
         let journal = &settings.journal.path;
@@ -40,62 +55,114 @@ impl Claim {
                 journal.display()
             )
         })?;
-        let host = host_name();
-        let now = clock.now_unix();
-        let me = Record {
-            instance: Uuid::new_v4().to_string(),
-            member: settings.cluster.member.clone().unwrap_or_else(|| host.clone()),
-            pid: std::process::id(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            // A folder may have been copied to another machine.
-            journal: format!("{host}/{id}"),
-            host,
-            since: now,
-            at: now,
-            trust_ms: 0,
-            bars_after: None,
-            before: None,
-            released: false,
-        };
-        let etcd = settings.etcd(account);
-        let keeper =
-            Keeper::new(guardian::Config { etcd, me, terms: settings.cluster.terms(), clock, cell: cell.clone() });
-        Ok(Some(Self { keeper: keeper.context("etcd cannot be reached over https")?, cell }))
+        // A folder may have been copied to another machine.
+        let me = Record { journal: format!("{}/{id}", host_name()), ..record(settings, &*clock) };
+        let (etcd, terms) = (settings.etcd(account), settings.cluster.terms());
+        let keeper = Keeper::new(guardian::Config { etcd, me, terms, clock, cell: cell.clone() });
+        let keeping = Keeping::Claim(Box::new(keeper.context(NO_ROOTS)?));
+        Ok(Self { keeping, authority: Arc::new(cell), members: None })
     }
 
-    /// Takes the account before anything else starts. Without etcd the daemon starts, too, and sends no order until it holds the
-    /// account. `must_settle`: waits until orders may be sent, for a daemon that has only one cycle.
+    fn member(settings: &Resolved, account: &str) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (cluster, terms) = (&settings.cluster, settings.cluster.terms());
+        let me = MemberRecord {
+            record: record(settings, &*clock),
+            weight: cluster.weight,
+            address: settings.advertised().unwrap_or_default(),
+            region: cluster.region.clone(),
+            has_flapped: false,
+            has_left: false,
+        };
+        let cell = MemberCell::new(Ownership::new(Member::new(me, terms)), clock.clone());
+        let keeper = MemberKeeper::new(MemberConfig { etcd: settings.etcd(account), terms, clock, cell: cell.clone() });
+        let keeping = Keeping::Membership(Box::new(keeper.context(NO_ROOTS)?));
+        Ok(Self { keeping, authority: Arc::new(cell.clone()), members: Some(cell) })
+    }
+
+    /// Takes the place before anything else starts. Without etcd the daemon starts, too, and sends no order until it has it.
+    /// `must_settle`: waits until orders may be sent, for a daemon that has only one cycle.
     ///
     /// # Errors
-    /// Another daemon holds the account; it is named.
+    /// Another daemon is in the way; it is named. A daemon that has only one cycle cannot be a member.
     pub async fn take(&mut self, settings: &Resolved, must_settle: bool) -> anyhow::Result<()> {
         let account = settings.purpose.gateway.account();
-        match self.keeper.take(must_settle).await {
-            Taken::Ours => {}
-            Taken::Others(holder) => bail!(
-                "another daemon already trades account {account}: {holder}. Two would order the same bar twice; stop one of them. \
-                 The claim is in etcd, below {}",
-                settings.cluster.prefix
+        match &mut self.keeping {
+            Keeping::Claim(keeper) => taken(keeper.take(must_settle).await, settings, must_settle)?,
+            Keeping::Membership(_) if must_settle => bail!(
+                "--once does not go with cluster.mode = \"shared\": a member takes the symbols that the others leave to it, from \
+                 cycle to cycle. Use guard, or start it without --once"
             ),
-            Taken::Silent(holder) => bail!(
-                "account {account} is held in etcd by {holder}, who did not show that it is dead: its claim did not end in time. \
-                 If it is, try again; if its claim has no lease (`sentinel cluster status`), delete the key claim in etcd, below {}",
-                settings.cluster.prefix
-            ),
-            Taken::NoAnswer(why) if must_settle => bail!("no order can be sent, because etcd does not answer: {why}"),
-            Taken::NoAnswer(_) => tracing::warn!(
+            Keeping::Membership(keeper) => joined(keeper.join().await, keeper, settings)?,
+        }
+        if !self.authority.standing().is_some_and(|standing| standing.is_holder) {
+            tracing::warn!(
                 account,
                 error = "cluster",
-                "starting without etcd: no order is sent until this daemon holds its account there"
-            ),
+                "starting without etcd: no order is sent until this daemon has its place there"
+            );
         }
         Ok(())
     }
 }
 
-/// The name of this machine.
-fn host_name() -> String {
-    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name = name.trim();
-    if name.is_empty() { "a machine without a name".into() } else { name.to_owned() }
+const NO_ROOTS: &str = "etcd cannot be reached over https";
+
+fn taken(taken: Taken, settings: &Resolved, must_settle: bool) -> anyhow::Result<()> {
+    let account = settings.purpose.gateway.account();
+    match taken {
+        Taken::Ours => Ok(()),
+        Taken::Others(holder) => bail!(
+            "another daemon already trades account {account}: {holder}. Two would order the same bar twice; stop one of them. \
+             The claim is in etcd, below {}",
+            settings.cluster.prefix
+        ),
+        Taken::Silent(holder) => bail!(
+            "account {account} is held in etcd by {holder}, who did not show that it is dead: its claim did not end in time. \
+             If it is, try again; if its claim has no lease (`sentinel cluster status`), delete the key claim in etcd, below {}",
+            settings.cluster.prefix
+        ),
+        Taken::NoAnswer(why) if must_settle => bail!("no order can be sent, because etcd does not answer: {why}"),
+        Taken::NoAnswer(_) => Ok(()),
+    }
+}
+
+fn joined(joined: Taken, keeper: &MemberKeeper, settings: &Resolved) -> anyhow::Result<()> {
+    let account = settings.purpose.gateway.account();
+    let is_guard = keeper.rival().is_some_and(|rival| rival.is_guard);
+    match joined {
+        Taken::Ours | Taken::NoAnswer(_) => Ok(()),
+        Taken::Others(who) if is_guard => bail!(
+            "account {account} is held in etcd by {who}, whose cluster.mode is \"guard\". It shares the account with nobody: stop \
+             it, and start it again with cluster.mode = \"shared\""
+        ),
+        Taken::Others(who) => bail!(
+            "another live daemon has the same name in the cluster of account {account}: {who}. Each member needs its own \
+             cluster.member"
+        ),
+        Taken::Silent(who) => bail!(
+            "{who} is in the way in etcd, below {}, and did not show that it is dead: its lease did not end in time. If it is, try \
+             again",
+            settings.cluster.prefix
+        ),
+    }
+}
+
+/// Who this daemon is.
+fn record(settings: &Resolved, clock: &dyn Clock) -> Record {
+    let (host, now) = (host_name(), clock.now_unix());
+    Record {
+        instance: Uuid::new_v4().to_string(),
+        member: settings.member_name(),
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").into(),
+        journal: String::new(),
+        host,
+        since: now,
+        at: now,
+        trust_ms: 0,
+        bars_after: None,
+        before: None,
+        released: false,
+    }
 }

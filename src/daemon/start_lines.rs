@@ -41,7 +41,9 @@ pub fn say_other_machines(settings: &Resolved) {
         (ClusterMode::Off, true) => tracing::info!(
             "nothing stops a daemon on another machine from trading this account, too; cluster.mode = \"guard\" does"
         ),
-        (ClusterMode::Guard, false) => tracing::info!("the account is not claimed in etcd: a dry run sends no orders"),
+        (ClusterMode::Guard | ClusterMode::Shared, false) => {
+            tracing::info!("the account is not claimed in etcd: a dry run sends no orders");
+        }
         (_, _) => {}
     }
 }

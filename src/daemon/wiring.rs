@@ -7,6 +7,7 @@ mod stages;
 
 use crate::settings::Resolved;
 use actix::{Actor, Addr, Arbiter, Recipient};
+use anyhow::Context as _;
 pub use ports::{console_config, http_config};
 pub use records::{archive_config, identity, journal_config, metrics_config};
 use sentinel_actors::{
@@ -16,7 +17,12 @@ use sentinel_actors::{
     },
     cycle::{Policy, Stages},
     deadman::{self, Deadman},
-    domain::{clock::Clock, cluster::Authority, guard::KillSwitch, names::ActorName},
+    domain::{
+        clock::Clock,
+        cluster::{Authority, shared::MemberCell},
+        guard::KillSwitch,
+        names::ActorName,
+    },
     feature_builder::{self, FeatureBuilder},
     fetcher::Fetcher,
     journal::Journal,
@@ -40,6 +46,8 @@ pub struct Shared {
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Whether this daemon may send orders for its account.
     pub authority: Arc<dyn Authority>,
+    /// What it owns, if the account is shared with other daemons.
+    pub members: Option<MemberCell>,
     /// Cancelled at shutdown: orders that are not sent yet are not sent.
     pub shutdown: CancellationToken,
     /// Receives the events.
@@ -59,13 +67,17 @@ pub struct Started {
 }
 
 /// Starts the stages. None is restarted: if one panics, the daemon ends.
-pub fn start(settings: &Resolved, shared: &Shared) -> Started {
+///
+/// # Errors
+/// There are no trusted roots for https to etcd.
+pub fn start(settings: &Resolved, shared: &Shared) -> anyhow::Result<Started> {
     let fetcher = Fetcher::new(fetcher_config(settings, shared)).start();
     let time_columns = settings.time_columns;
     let builder = feature_builder::Config { time_columns, metrics: shared.metrics.clone() };
     let builder = FeatureBuilder::new(builder).start();
     let predictor = Predictor::new(predictor_config(settings, shared)).start();
-    let sender = SignalSender::new(sender_config(settings, shared)).start();
+    let sender =
+        SignalSender::new(sender_config(settings, shared)).context("etcd cannot be reached over https")?.start();
     let pings = vec![
         (ActorName::Fetcher, fetcher.clone().recipient()),
         (ActorName::FeatureBuilder, builder.clone().recipient()),
@@ -86,12 +98,13 @@ pub fn start(settings: &Resolved, shared: &Shared) -> Started {
         settled: shared.journal.clone().recipient(),
         metrics: shared.metrics.clone(),
     };
-    Started { stages, pings, flush_unwritten }
+    Ok(Started { stages, pings, flush_unwritten })
 }
 
 /// The rules for decisions.
-pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>) -> Policy {
+pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>, members: Option<MemberCell>) -> Policy {
     Policy {
+        members,
         instruments: settings.instruments.iter().cloned().map(Arc::new).collect(),
         clock,
         interval: settings.data.interval,

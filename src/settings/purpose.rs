@@ -108,6 +108,7 @@ impl Purpose for Daemon {
         );
         let token = validate::token(settings, found);
         validate::rates(settings, found);
+        validate::member(settings, found);
         let gateway = &settings.gateway;
         let gateway = if is_live {
             validate::live(settings, found);
@@ -135,7 +136,11 @@ impl Purpose for VerifyMarket {
 impl Purpose for Cluster {
     fn of(settings: &Settings, _: bool, found: &mut Found) -> Option<Self> {
         let mode = settings.cluster.mode;
-        found.unless(mode != ClusterMode::Off, "cluster.mode", "is off, so no account is claimed: set it to guard");
+        found.unless(
+            mode != ClusterMode::Off,
+            "cluster.mode",
+            "is off, so no account is claimed: set it to guard or shared",
+        );
         found.unless(
             settings.gateway.account.is_some(),
             "gateway.account",

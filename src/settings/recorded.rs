@@ -1,7 +1,7 @@
 //! What the journal keeps of the settings with each decision, so that it can be made again as it was made then: all that a
 //! decision depends on, and no secret.
 
-use super::{CalendarSource, Problem, Resolved};
+use super::{CalendarSource, ClusterMode, Problem, Resolved};
 use sentinel_actors::{
     domain::{
         calendar::Calendar,
@@ -44,6 +44,9 @@ pub struct Recorded {
     pub opposite: Opposite,
     pub loss_pct_per_day_max: f64,
     pub failures_in_a_row_max: u32,
+    /// Whether earlier orders were counted in etcd, for the whole account.
+    #[serde(default)]
+    pub is_shared: bool,
     /// In the order of the settings.
     pub symbols: Vec<RecordedSymbol>,
 }
@@ -98,6 +101,7 @@ impl Recorded {
             opposite: guards.opposite,
             loss_pct_per_day_max: guards.loss_pct_per_day_max,
             failures_in_a_row_max: guards.failures_in_a_row_max,
+            is_shared: settings.cluster.mode == ClusterMode::Shared,
             symbols: settings.instruments.iter().map(symbol).collect(),
         }
     }

@@ -16,7 +16,7 @@ mod symbols;
 mod trading;
 
 pub use archive::{Archive, ArchiveSettings};
-pub use cluster::{ClusterMode, ClusterSettings};
+pub use cluster::{ClusterMode, ClusterSettings, TrialSetting};
 pub use console::ConsoleSettings;
 pub use data::{DataSettings, PollSetting};
 pub use deadman::DeadmanSettings;

@@ -13,7 +13,7 @@ use super::{
     address::host_fault,
     sections::{BreakerSettings, DeadmanSettings, GuardSettings, Journal, PaperSettings, TradingSettings},
 };
-pub(super) use cluster::{authority, certificate};
+pub(super) use cluster::{authority, certificate, member};
 pub(super) use console::console;
 use data::data;
 pub(super) use data::token;

@@ -108,9 +108,10 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
     let config = wiring::journal_config(settings, clock.clone(), metrics.clone(), queue).unwrap();
     let opened = Opened::at(&config.path, &config.identity, clock.now()).unwrap();
     let journal = Journal::start(config, opened);
-    let policy = wiring::policy(settings, clock.clone());
+    let policy = wiring::policy(settings, clock.clone(), None);
     let kill_switch = policy.kill_switch.clone();
     let shared = Shared {
+        members: None,
         clock,
         inflight,
         breakers,
@@ -120,7 +121,7 @@ fn start_stages(settings: &Resolved) -> (Stages, Policy) {
         metrics,
         journal,
     };
-    (wiring::start(settings, &shared).stages, policy)
+    (wiring::start(settings, &shared).expect("there is no cluster").stages, policy)
 }
 
 /// The same three calls by plain clients: the newest bar, a prediction for a body of the same size, a ping on a new

@@ -317,6 +317,7 @@ impl Harness {
             back_to_back: 0,
             stages,
             policy: Policy {
+                members: None,
                 instruments: symbols().into_iter().map(instrument).map(Arc::new).collect(),
                 interval: Interval::OneHour,
                 max_bar_age_s: 10_800,

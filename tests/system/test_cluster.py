@@ -330,12 +330,16 @@ def test_one_cycle_without_etcd_is_a_failure(harness, etcd):
 def test_live_mode_without_a_claim_says_what_that_means(harness):
     gateway = harness.gateway("envelope")
     daemon = harness.start_live(gateway, "--cycles", "1")
-    assert "sentinel_cluster" not in daemon.after_cycles(1).text
+    text = daemon.after_cycles(1).text
+    assert not any(f"sentinel_cluster_{name}" in text for name in ("leader", "etcd_up", "lease_remaining_seconds", "members"))
     assert "nothing stops a daemon on another machine from trading this account" in daemon.output()
 
 
 @pytest.mark.parametrize("settings, said", [
-    ({"cluster.mode": "shared"}, "is not in this version: use guard, or off"),
+    ({"cluster.mode": "shared"}, 'cluster.mode: "shared" is a trial and not for real money yet'),
+    ({"cluster.mode": "shared"}, "cluster.member: is needed with cluster.mode"),
+    ({"cluster.mode": "shared", "cluster.member": "inf-1", "cluster.endpoints": "http://127.0.0.1:1", "gateway.dialect": "envelope"},
+     "needs gateway.dialect"),
     ({"cluster.mode": "guard", "cluster.endpoints": ""}, "cluster.endpoints: must have 1 to 9 URLs"),
     ({"cluster.mode": "guard", "cluster.endpoints": "http://hub.example:2379"}, "cluster.plaintext"),
     ({"cluster.mode": "guard", "cluster.endpoints": "https://hub:2379", "cluster.ca_file": "/none.pem"}, "cluster.ca_file"),

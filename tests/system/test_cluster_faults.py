@@ -16,7 +16,7 @@ import pytest
 from parts.cycle_cost import settled
 from parts.daemon import wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import SHORT, MinuteMarket, begin, guarded, holds, ids
+from parts.guarded import SHORT, MinuteMarket, begin, begin_shared, guarded, holds, ids, in_etcd, sharing, shards_of
 from parts.model import HOLD
 from parts.random_seed import new_seed
 from parts.tables import keep
@@ -36,7 +36,8 @@ def etcd(tmp_path):
 class World:
     """The daemons, each with its own journal and its own way to etcd, and the gateway's record."""
 
-    def __init__(self, harness, etcd):
+    def __init__(self, harness, etcd, is_shared: bool = False):
+        self.is_shared = is_shared
         harness.market.close()
         harness.market = MinuteMarket()
         self.harness, self.etcd, self.daemons, self.faulty = harness, etcd, {}, 0
@@ -44,7 +45,10 @@ class World:
         self.gateway.record = harness.directory / "received.jsonl"
         self.proxies = {number: Proxy(etcd.port) for number in NUMBERS}
         self.etcd_lock, self.start_lock = threading.Lock(), threading.Lock()
-        begin(harness, etcd)
+        if is_shared:
+            begin_shared(etcd)
+        else:
+            begin(harness, etcd)
 
     def journal(self, number: int) -> Path:
         return self.harness.directory / f"journal-{number}.db"
@@ -57,7 +61,8 @@ class World:
         args = ("--interval", "1m", "--symbol", SYMBOLS, "--journal", str(self.journal(number)))
         # The harness names the folder of a daemon by how many there were before.
         with self.start_lock:
-            self.daemons[number] = guarded(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
+            start = sharing if self.is_shared else guarded
+            self.daemons[number] = start(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
 
     def end(self, number: int, how: signal.Signals):
         self.daemons[number].send(how)
@@ -121,15 +126,57 @@ class World:
                 self.end(number, signal.SIGTERM)
         for number in NUMBERS:
             self.start(number)
-            wait_until("it holds the account", lambda number=number: holds(self.daemons[number]), 120)
+            is_there = (lambda daemon: len(shards_of(daemon)) == 16) if self.is_shared else holds
+            wait_until("it holds the account", lambda number=number: is_there(self.daemons[number]), 120)
             self.end(number, signal.SIGTERM)
         return [order for number in NUMBERS for order in self.harness.orders(self.journal(number))]
 
 
-def faults(harness, etcd, count: int, name: str, several: tuple[tuple[int, ...], ...], seconds: float):
+def judge(orders: list[dict], received: dict[str, int | None]):
+    """Compares what the journals say with what arrived. One daemon at a time holds the account, so an order is in one journal."""
+    known = [order["id"] for order in orders]
+    assert len(known) == len(set(known)), "two journals have the same order"
+    unreported = set(received) - set(known)
+    assert not unreported, f"in no journal: {unreported}"
+    # The gateway fills whatever it receives.
+    states = {"filled", "unknown"}
+    wrong = [order for order in orders if (order["state"] in states) != (order["id"] in received) and order["state"] != "unknown"]
+    wrong += [order for order in orders if order["state"] == "filled" and order["ticket"] != received[order["id"]]]
+    assert not wrong, wrong
+
+
+def judge_shares(orders: list[dict], received: dict[str, int | None]):
+    """The same for an account that is shared. An order may be in several journals: of who sent it, of who tried the same bar and sent
+    nothing, and of who took it over."""
+    said: dict[str, set[str]] = {}
+    for order in orders:
+        said.setdefault(order["id"], set()).add(order["state"])
+    unreported = [order for order in received if not said.get(order, set()) & {"filled", "unknown"}]
+    assert not unreported, f"no journal says that they may have been executed: {unreported}"
+    invented = [order for order, states in said.items() if "filled" in states and order not in received]
+    denied = [order for order, states in said.items() if "rejected" in states and order in received]
+    wrong = [order for order in orders if order["state"] == "filled" and order["ticket"] != received.get(order["id"])]
+    assert not (invented or denied or wrong), (invented, denied, wrong)
+
+
+def judge_claims(etcd, received: dict[str, int | None]):
+    """Compares what etcd says with what arrived, and the account's counts with its claims."""
+    claims, state = in_etcd(etcd, "orders/"), in_etcd(etcd, "state")["state"]
+    for name, claim in claims.items():
+        outcome, arrived = (claim["outcome"] or {}).get("outcome"), claim["order"]["client_order_id"] in received
+        assert outcome not in (("rejected", "not_sent") if arrived else ("filled",)), (name, claim)
+    by_id = {claim["order"]["client_order_id"] for claim in claims.values()}
+    assert set(received) <= by_id, f"sent without a claim: {set(received) - by_id}"
+    still = in_etcd(etcd, "open/").values()
+    assert state["in_flight"] + state["unknown"] == len(still), (state, still)
+
+
+def faults(
+    harness, etcd, count: int, name: str, several: tuple[tuple[int, ...], ...], seconds: float, is_shared: bool = False
+):
     """So many random faults within so many seconds; then every order that arrived is compared with the journals. `several` are the
     daemons that fail one after another; each such group beside the others."""
-    seed, world = new_seed(), World(harness, etcd)
+    seed, world = new_seed(), World(harness, etcd, is_shared)
     turns, until = iter(range(count)), time.monotonic() + seconds
     with ThreadPoolExecutor(len(several)) as pool:
         chances = [random.Random(f"{seed} {numbers}") for numbers in several]
@@ -141,15 +188,9 @@ def faults(harness, etcd, count: int, name: str, several: tuple[tuple[int, ...],
         proxy.close()
     twice = [order for order, times in ids(world.gateway).items() if times > 1]
     assert not twice, f"arrived twice: {twice}"
-    known = [order["id"] for order in orders]
-    assert len(known) == len(set(known)), "two journals have the same order"
-    unreported = set(received) - set(known)
-    assert not unreported, f"in no journal: {unreported}"
-    # The gateway fills whatever it receives.
-    states = {"filled", "unknown"}
-    wrong = [order for order in orders if (order["state"] in states) != (order["id"] in received) and order["state"] != "unknown"]
-    wrong += [order for order in orders if order["state"] == "filled" and order["ticket"] != received[order["id"]]]
-    assert not wrong, wrong
+    (judge_shares if is_shared else judge)(orders, received)
+    if is_shared:
+        judge_claims(etcd, received)
     assert len(received) >= min(8, count), "hardly anything was traded"
     told = Counter(order["state"] for order in orders)
     assert faulty == count, f"only {faulty} of {count} faults in {seconds} s"
@@ -160,6 +201,16 @@ def faults(harness, etcd, count: int, name: str, several: tuple[tuple[int, ...],
 @pytest.mark.long
 def test_random_faults_never_bring_an_order_twice(harness, etcd):
     faults(harness, etcd, 40, "cluster", (NUMBERS,), 900)
+
+
+@pytest.mark.long
+def test_random_faults_of_members_never_bring_an_order_twice(harness, etcd):
+    faults(harness, etcd, 40, "shared", (NUMBERS,), 900, True)
+
+
+@pytest.mark.full
+def test_a_thousand_random_faults_of_members_never_bring_an_order_twice(harness, etcd):
+    faults(harness, etcd, 1_000, "shared-full", tuple((number,) for number in NUMBERS), 5_400, True)
 
 
 @pytest.mark.full

@@ -197,7 +197,7 @@ def test_a_daemon_alone_lists_itself(harness):
 def member(harness, gateway, number: int, url: str):
     """A live daemon with `cluster.mode = "shared"`."""
     port = free_port()
-    own = {"cluster.mode": "shared", "cluster.region": "eu", "metrics.port": port, "cluster.address": f"127.0.0.1:{port}"}
+    own = {"cluster.mode": "shared", "cluster.trial": "accepted", "cluster.region": "eu", "metrics.port": port, "cluster.address": f"127.0.0.1:{port}"}
     return guarded(harness, gateway, number, url, **own)
 
 

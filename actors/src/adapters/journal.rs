@@ -13,6 +13,7 @@ mod files;
 mod first_decisions;
 mod journal_id;
 mod money;
+mod order_moves;
 mod order_steps;
 mod orders;
 mod outcomes;
@@ -27,6 +28,7 @@ mod savepoint;
 mod schema;
 mod snapshot_row;
 mod standing;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod unwritten;
@@ -231,7 +233,7 @@ impl Store {
     /// # Errors
     /// No such order, or one that made no position that still counts.
     pub fn mark_closed(&mut self, id: Uuid, who: &str, note: &str, now: Duration) -> Result<(), JournalError> {
-        self.write(|transaction| order_steps::mark_closed(transaction, id, (who, note), now))
+        self.write(|transaction| order_moves::mark_closed(transaction, id, (who, note), now))
     }
 
     /// Notes that a person pressed a button of the console. A resume also allows orders again, as [`Store::resume`].

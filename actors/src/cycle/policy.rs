@@ -1,7 +1,10 @@
 //! What a cycle needs: the actors that it asks, and the rules by which it decides.
 
 use crate::{
-    domain::{calendar::Calendar, clock::Clock, guard::KillSwitch, instrument::Instrument, interval::Interval},
+    domain::{
+        calendar::Calendar, clock::Clock, cluster::shared::MemberCell, guard::KillSwitch, instrument::Instrument,
+        interval::Interval,
+    },
     messages::{
         BuildFeatures, FetchBars, LookAtAccount, OpenGateway, Predict, PrepareOrders, RecordDecisions, SendSignals,
         Settled, Telemetry,
@@ -40,6 +43,8 @@ pub struct Stages {
 pub struct Policy {
     /// What is traded, in the order of configuration.
     pub instruments: Arc<[Arc<Instrument>]>,
+    /// What this daemon owns, if the account is shared with other daemons; only that is decided.
+    pub members: Option<MemberCell>,
     /// Length of a bar.
     pub interval: Interval,
     /// Oldest age of the newest bar's close that may still be traded on, in seconds.

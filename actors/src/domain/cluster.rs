@@ -13,7 +13,7 @@ pub mod shared;
 #[cfg(test)]
 mod tests;
 
-pub use authority::{Authority, ClaimCell, Standing, Unguarded};
+pub use authority::{Authority, ClaimCell, Membership, Standing, Unguarded};
 pub use guard::{Guard, Holder};
 
 use crate::domain::sanitize::one_line;

@@ -57,7 +57,8 @@ suppressions! {
         "an order of unknown outcome blocks its symbol and the rest of its cycle; see `sentinel orders --unresolved`", [];
     Shutdown = "shutdown", "the daemon is stopping", [];
     NotHolder = "not_holder",
-        "another daemon holds the account in etcd, or etcd does not answer; see `sentinel cluster status`", ["cluster.mode"];
+        "another daemon holds the account or the symbol's shard in etcd, or etcd does not answer; see `sentinel cluster status`",
+        ["cluster.mode"];
     // Ends with the next bar, unlike the one above.
     BeforeTakeover = "before_takeover",
         "the bar closed before this daemon took the account over from one with another journal, which may have ordered it",
@@ -78,6 +79,11 @@ suppressions! {
     PositionLimit = "position_limit",
         "enough positions are open in this direction; `sentinel orders closed ID` ends one that only the journal still has",
         ["guards.positions_max"];
+    // Only with cluster.mode = "shared"; asked of etcd before the order is written, and again when it is claimed.
+    OrderedElsewhere = "ordered_elsewhere",
+        "another member of the cluster, or this one before it lost the symbol's shard, has ordered this bar or a newer one",
+        ["cluster.mode"];
+    ClaimLate = "claim_late", "etcd did not confirm the claim of the order in time, so the order is never sent", ["cluster.mode"];
     StaleDecision = "stale_decision",
         "too much time has passed since the model was called: a pause, a slow disk or gateway, or many orders before it",
         ["model.deadline_ms", "gateway.deadline_ms"];
@@ -87,7 +93,7 @@ impl Suppression {
     /// Whether it is about the claim on the account. It says nothing about the gateway, so an order that is given up for it is no
     /// failure in a row.
     pub const fn is_about_claim(self) -> bool {
-        matches!(self, Self::NotHolder | Self::BeforeTakeover)
+        matches!(self, Self::NotHolder | Self::BeforeTakeover | Self::OrderedElsewhere | Self::ClaimLate)
     }
 
     /// The reason of this name; `None` if a later version wrote one that this one does not know.

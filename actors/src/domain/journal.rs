@@ -2,6 +2,7 @@
 
 use crate::domain::{
     bar::Bar,
+    cluster::shared::Claim,
     decision::{Action, Prediction},
     features::FeatureSet,
     guard::{Pace, Suppression},
@@ -117,6 +118,10 @@ pub enum OrderStep {
     GivenUp(Uuid, &'static str),
     /// Its outcome was unknown and open positions have proven it.
     Proven(Uuid, Proof),
+    /// Another member of the cluster claimed it and is gone: its outcome is unknown. No error if the outcome is in the journal.
+    TakenOver(Box<Claim>),
+    /// Its outcome was unknown here, and another member of the cluster knew it.
+    Reported(Uuid, Outcome),
 }
 
 impl OrderStep {
@@ -124,7 +129,8 @@ impl OrderStep {
     pub fn id(&self) -> Uuid {
         match self {
             Self::Intent { order, .. } | Self::Outcome(order, _) => order.client_order_id,
-            Self::Sending(id, _) | Self::GivenUp(id, _) | Self::Proven(id, _) => *id,
+            Self::Sending(id, _) | Self::GivenUp(id, _) | Self::Proven(id, _) | Self::Reported(id, _) => *id,
+            Self::TakenOver(claim) => claim.order.client_order_id,
         }
     }
 }

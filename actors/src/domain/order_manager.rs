@@ -18,6 +18,7 @@ use crate::domain::{
     instrument::InstrumentKey,
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
     position::{AccountMode, Positions},
+    reconcile::Unproven,
 };
 pub use ports::{GatewayPort, OrderJournal, OrderResult};
 use std::{
@@ -182,6 +183,19 @@ impl OrderManager {
             let _ = self.read_standing(order_journal).await;
         }
         self.unwritten.is_empty()
+    }
+
+    /// The account's orders of unknown outcome, as last read; nothing is read if there can be none.
+    pub async fn unproven<L: OrderJournal>(&mut self, order_journal: &L) -> Vec<Unproven> {
+        if self.may_be_unresolved && self.read_standing(order_journal).await.is_ok() {
+            return self.standing.as_ref().map(|standing| standing.unproven.clone()).unwrap_or_default();
+        }
+        Vec::new()
+    }
+
+    /// Somebody else wrote orders of unknown outcome to the journal: the next cycle looks for them.
+    pub const fn expect_unresolved(&mut self) {
+        self.may_be_unresolved = true;
     }
 
     /// Whether the journal knows the outcome of every order.

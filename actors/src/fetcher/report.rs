@@ -43,8 +43,9 @@ impl Stage {
         );
     }
 
-    /// One event for the whole cycle.
-    pub(super) fn report(&self, all: &[Fetched]) {
+    /// One event for the whole cycle. `left`: instruments that are not fetched any more; as before its first bar, 0 stands for one
+    /// that has none, so that nobody waits for its next bar.
+    pub(super) fn report(&self, all: &[Fetched], left: &[usize]) {
         let (mut api, mut rejected) = (ApiUsage::default(), Rejections::default());
         for fetched in all {
             api.calls += fetched.api.calls;
@@ -58,7 +59,14 @@ impl Stage {
             failure: fetched.result.as_ref().err().map(FetchError::kind),
             gaps: fetched.gaps.len() as u64,
         });
-        let fetches = fetches.collect();
+        let left = left.iter().map(|index| FetchReport {
+            symbol: self.config.instruments[*index].symbol.clone(),
+            duration: None,
+            newest_bar_close_time: Some(0),
+            failure: None,
+            gaps: 0,
+        });
+        let fetches = fetches.chain(left).collect();
         let unusable = all.iter().filter(|fetched| fetched.result.as_ref().is_err_and(FetchError::discards_answer));
         self.config.metrics.dropped(ActorName::Fetcher, DropReason::Invalid, unusable.count() as u64);
         self.config.metrics.report(Event::BarsFetched { fetches, api, rejected: rejected.counted() });

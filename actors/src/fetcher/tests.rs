@@ -91,7 +91,13 @@ impl Harness {
     }
 
     async fn cycle(&self) -> Cycle {
-        let bars = self.fetcher.send(FetchBars { cycle_id: 1 }).await.unwrap();
+        self.cycle_of(None).await
+    }
+
+    /// Of these symbols only.
+    async fn cycle_of(&self, only: Option<&[&str]>) -> Cycle {
+        let only = only.map(|only| Arc::new(only.iter().map(|name| Symbol::new(name)).collect()));
+        let bars = self.fetcher.send(FetchBars { cycle_id: 1, only }).await.unwrap();
         let events = self.recorder.send(TakeEvents).await.unwrap();
         let event = events.into_iter().find(|event| matches!(event, Event::BarsFetched { .. }));
         let Some(Event::BarsFetched { fetches, api, rejected }) = event else { panic!("no event") };
@@ -112,6 +118,26 @@ impl Cycle {
         let bars = self.bars.windows[index].1.as_ref().unwrap();
         (bars.len(), bars.last().unwrap().open_time / HOUR)
     }
+}
+
+#[actix::test]
+async fn a_symbol_that_comes_back_takes_its_bars_anew() {
+    let server = Server::start(|_, _| Reply::Body(rows(NOW - 200..NOW)));
+    let harness = Harness::new(&server.base_url, &["EURUSD", "GBPUSD"], |_| {});
+    harness.cycle().await;
+    let one = harness.cycle_of(Some(&["GBPUSD"])).await;
+    let names: Vec<_> = one.bars.windows.iter().map(|(symbol, _)| symbol.as_str()).collect();
+    assert_eq!(names, ["GBPUSD"]);
+    let left = one.fetches.iter().find(|fetch| fetch.symbol.as_str() == "EURUSD").unwrap();
+    assert_eq!((left.newest_bar_close_time, left.failure), (Some(0), None), "nobody waits for its bars");
+    assert_eq!(harness.cycle().await.bars.windows.len(), 2);
+    let requests = server.requests();
+    let asked =
+        |name: &str| requests.iter().filter(|it| it.path.contains(name)).map(|it| it.range()).collect::<Vec<_>>();
+    let whole = Some((NOW * HOUR - 200 * HOUR * 7 / 5 - 4 * 86_400, NOW * HOUR));
+    assert_eq!(asked("EURUSD"), [whole, whole]);
+    assert_eq!((asked("GBPUSD").len(), asked("GBPUSD")[0]), (3, whole));
+    assert!(asked("GBPUSD")[1..].iter().all(|range| *range != whole));
 }
 
 #[actix::test]

@@ -11,7 +11,7 @@ use std::{io, sync::Arc, time::Duration};
 use tracing::{error, info, warn};
 
 /// etcd ends a lease up to so much later than it says, and a look takes its time.
-const LEASE_SLACK: Duration = Duration::from_secs(3);
+pub(super) const LEASE_SLACK: Duration = Duration::from_secs(3);
 
 /// The configuration of a claim.
 #[derive(Clone)]

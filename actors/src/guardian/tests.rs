@@ -83,7 +83,7 @@ async fn a_stop_while_the_claim_is_made_withdraws_it() {
 #[actix::test]
 async fn a_release_ends_the_guardian_whatever_etcd_does() {
     let (keeper, cell) = keeper();
-    let guardian = Guardian::new(keeper).start();
+    let guardian = Guardian::new(Keeping::Claim(Box::new(keeper))).start();
     guardian.send(Ping).await.unwrap();
     let released = tokio::time::timeout(Duration::from_secs(5), guardian.send(ReleaseClaim { is_settled: true })).await;
     assert!(matches!(released, Ok(Ok(true))), "nothing was held");

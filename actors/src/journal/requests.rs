@@ -6,11 +6,13 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, Standing, StandingQuestion},
         names::{ActorName, DropReason},
+        order::Outcome,
     },
-    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
+    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadOutcomes, ReadStanding, WriteSteps},
 };
 use actix::Handler;
 use tracing::warn;
+use uuid::Uuid;
 
 impl Handler<ReadStanding> for Journal {
     type Result = Result<Standing, JournalError>;
@@ -50,6 +52,14 @@ impl Handler<ReadFills> for Journal {
 
     fn handle(&mut self, ReadFills(tickets): ReadFills, _: &mut Self::Context) -> Self::Result {
         self.with_store(|store, config| store.fills(&config.identity, &tickets))
+    }
+}
+
+impl Handler<ReadOutcomes> for Journal {
+    type Result = Result<Vec<(Uuid, Outcome)>, JournalError>;
+
+    fn handle(&mut self, ReadOutcomes(ids): ReadOutcomes, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, _| store.outcomes_of(&ids))
     }
 }
 

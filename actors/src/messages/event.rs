@@ -178,6 +178,13 @@ pub enum Event {
     /// SignalSender: the open positions were queried from the gateway. The number of positions, whoever opened them; `None`
     /// if the list cannot be read, or is empty where that proves nothing.
     PositionsTold(Option<usize>),
+    /// SignalSender: the claim of an order in etcd ended.
+    OrderClaimed {
+        /// `made`, `refused` or `late`.
+        result: &'static str,
+        /// From the first attempt on; `None` if there was none.
+        took: Option<Duration>,
+    },
     /// SignalSender: the gateway was asked for account and positions for the record, and did not tell them.
     AccountPollFailed,
     /// Journal: what it knows of the account's money changed.
@@ -248,6 +255,7 @@ impl Event {
             | Self::PositionsChecked { .. }
             | Self::EquityTold(_)
             | Self::PositionsTold(_)
+            | Self::OrderClaimed { .. }
             | Self::AccountPollFailed => ActorName::SignalSender,
             Self::JournalChanged { .. } | Self::BarsArchived { .. } | Self::MoneyCounted(_) | Self::PaperCounted(_) => {
                 ActorName::Journal

@@ -12,7 +12,7 @@ use crate::{
     },
     domain::{
         breaker::BreakerState,
-        cluster::Authority,
+        cluster::{Authority, Membership},
         drift::Drift,
         guard::{KillSwitch, Suppression},
         instrument::Symbol,
@@ -141,18 +141,42 @@ impl Recorder {
     fn ask_authority(&mut self) {
         let may_send = self.authority.may_send();
         let standing = self.authority.standing();
+        let membership = self.authority.membership();
         let told = |value: f64| standing.as_ref().map(|_| value);
-        self.metrics.cluster_leader.set(&[&self.claim, "account"], told(f64::from(may_send)));
+        // In shared mode each shard has an owner, and the account has none.
+        let leader = told(f64::from(may_send)).filter(|_| membership.is_none());
+        self.metrics.cluster_leader.set(&[&self.claim, "account"], leader);
         self.metrics.cluster_lease_remaining_seconds.set(told(self.authority.remaining().as_secs_f64()));
         self.metrics.cluster_etcd_up.set(standing.as_ref().map(|standing| f64::from(standing.is_etcd_up)));
         let has_dead = standing.as_ref().map(|standing| f64::from(u8::from(standing.before.is_some())));
-        self.metrics.cluster_dead_holder.set(has_dead);
+        self.metrics.cluster_dead_holder.set(has_dead.filter(|_| membership.is_none()));
+        let is_member = membership.is_some();
+        if let Some(membership) = &membership {
+            self.show_membership(membership);
+        }
         self.state.cluster = standing.map(|standing| ClusterState {
             may_send,
+            is_member,
             before: standing.before,
             // A trouble that is over is not worth a word; while orders may be sent only a silent etcd is one.
             trouble: standing.trouble.filter(|_| !may_send || !standing.is_etcd_up),
         });
+    }
+
+    /// How this daemon is as a member of a cluster.
+    fn show_membership(&self, membership: &Membership) {
+        #[allow(clippy::cast_precision_loss)] // small numbers
+        let told = |count: usize| Some(count as f64);
+        let Membership { members, shards, rebalances, claims_open } = membership;
+        self.metrics.cluster_members.set(told(*members));
+        self.metrics.cluster_shards_owned.set(told(shards.iter().filter(|(_, is_ours)| *is_ours).count()));
+        self.metrics.cluster_claims_unsent.set(told(*claims_open));
+        for (shard, is_ours) in shards {
+            let value = f64::from(u8::from(*is_ours));
+            self.metrics.cluster_shard_owner.set(&[&self.claim, &shard.to_string()], Some(value));
+        }
+        let counter = &self.metrics.cluster_rebalances_total;
+        counter.inc_by(rebalances.saturating_sub(counter.get()));
     }
 
     /// The verdict at `now` (time since the unix epoch).
@@ -194,6 +218,12 @@ impl Recorder {
             Event::ConsolePressed { is_halt } => {
                 let action = if *is_halt { "halt" } else { "resume" };
                 self.metrics.console_presses_total.with_label_values(&[action]).inc();
+            }
+            Event::OrderClaimed { result, took } => {
+                self.metrics.cluster_claims_total.with_label_values(&[result]).inc();
+                if let Some(took) = took {
+                    self.metrics.cluster_claim_seconds.observe(took.as_secs_f64());
+                }
             }
             Event::DeadmanPinged { is_ok } => {
                 let outcome = if *is_ok { "ok" } else { "failed" };

@@ -1,6 +1,6 @@
 //! What the SignalSender is told: the account and its rules, the gateway, and what it shares with the other stages.
 
-use super::JournalActorHandle;
+use super::{ClaimsConfig, JournalActorHandle};
 use crate::{
     adapters::{
         endpoint::{Breakers, Inflight},
@@ -42,6 +42,8 @@ pub struct Config {
     pub kill_switch: Arc<dyn KillSwitch>,
     /// Whether this daemon may send orders for its account.
     pub authority: Arc<dyn Authority>,
+    /// How each order is claimed, if the account is shared with other daemons.
+    pub claims: Option<ClaimsConfig>,
     /// Stops calls to a gateway that fails.
     pub breakers: Breakers,
     /// Cancelled when the daemon stops; orders that were not sent by then are not sent.

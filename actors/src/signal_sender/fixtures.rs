@@ -110,6 +110,7 @@ fn order_journal(journal: &Addr<Journal>) -> JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
+        outcomes: journal.clone().recipient(),
         equity: journal.clone().recipient(),
         account: journal.clone().recipient(),
         write: journal.clone().recipient(),
@@ -163,6 +164,7 @@ impl Setup {
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
             authority: Arc::new(Unguarded),
+            claims: None,
             breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
             journal: order_journal,
         }
@@ -225,7 +227,7 @@ impl Setup {
         Running {
             folder,
             journal,
-            sender: SignalSender::new(config).start(),
+            sender: SignalSender::new(config).unwrap().start(),
             shutdown,
             inflight,
             events,

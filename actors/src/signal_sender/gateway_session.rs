@@ -3,7 +3,7 @@
 
 mod exchange;
 
-use super::{Config, handshake_gate::HandshakeGate};
+use super::{Config, claims::Claims, handshake_gate::HandshakeGate};
 use crate::{
     adapters::{
         endpoint::Endpoint,
@@ -14,17 +14,20 @@ use crate::{
     },
     domain::{
         clock::{Expiry, Moment},
+        cluster::shared::OrderClaim,
         guard::Suppression,
+        instrument::Symbol,
         journal::AccountSnapshot,
         order::{Order, Outcome, close_order_id},
         order_manager::{GatewayPort, OrderResult},
         position::{HeldPosition, Position, Positions},
+        reconcile::Unproven,
     },
     messages::{Event, NoteAccount},
 };
-use exchange::not_sent;
+use exchange::{Permit, not_sent};
 use std::time::Duration;
-use tokio::time::Instant;
+use tokio::{sync::Mutex, time::Instant};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -38,6 +41,14 @@ pub(super) struct GatewaySession<'a> {
     is_gateway_absent: bool,
     /// What the gateway reported about the account.
     pub(super) told: AccountSnapshot,
+    /// Where orders are claimed, if each has to be.
+    claims: Option<&'a Mutex<Claims>>,
+    /// The claim that was prepared for the next order.
+    order_claim: Option<OrderClaim>,
+    /// Orders whose claims have no final outcome; see [`Claims::open_ids`].
+    pub(super) open_ids: Vec<Uuid>,
+    /// The account's equity for the limit on losses, asked for at most once.
+    equity: Option<Option<f64>>,
 }
 
 impl GatewayPort for GatewaySession<'_> {
@@ -58,13 +69,32 @@ impl GatewayPort for GatewaySession<'_> {
         self.config.authority.bars_after()
     }
 
-    fn epoch(&self) -> Option<i64> {
-        self.config.authority.epoch()
+    fn epoch(&self, symbol: &Symbol) -> Option<i64> {
+        // That of the claim, which may be older than what is owned now; then nothing is sent.
+        let prepared = self.order_claim.as_ref().map(|claim| claim.claim().epoch);
+        prepared.or_else(|| self.config.authority.epoch(symbol))
     }
 
-    fn is_alone_since(&self, bar_close_time: i64) -> bool {
+    fn is_alone_since(&self, order: &Unproven) -> bool {
         let authority = &self.config.authority;
-        authority.may_send() && authority.bars_after().is_none_or(|until| bar_close_time > until)
+        // As long as the claim has no final outcome, nobody else can have ordered the symbol.
+        let is_ours =
+            self.claims.is_none() || (authority.epoch(&order.symbol).is_some() && self.open_ids.contains(&order.id));
+        is_ours && authority.may_send() && authority.bars_after().is_none_or(|until| order.bar_close_time > until)
+    }
+
+    async fn prepare_claim(&mut self, order: &Order, tickets_before: Option<&[i64]>) -> Result<(), Suppression> {
+        let Some(claims) = self.claims else { return Ok(()) };
+        let equity = self.equity_for_claim().await;
+        self.order_claim = Some(claims.lock().await.prepare(order, tickets_before, equity).await?);
+        Ok(())
+    }
+
+    async fn settle_claim(&mut self) {
+        if let Some(claims) = self.claims {
+            // What is not there now is written before the next order, or in the next cycle.
+            claims.lock().await.settle().await;
+        }
     }
 
     fn may_ask(&self) -> bool {
@@ -78,10 +108,19 @@ impl GatewayPort for GatewaySession<'_> {
         expiry: Expiry,
         epoch: Option<i64>,
     ) -> Result<OrderResult, Suppression> {
+        // Also if it is not used: it is of this order only.
+        let claim = self.order_claim.take();
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
-        let answer = self.send(order, expiry, epoch).await?;
+        let answer = match self.claims {
+            None => self.send(order, expiry, Permit::Held(epoch)).await?,
+            Some(claims) => {
+                let is_its = |claim: &OrderClaim| claim.claim().order.client_order_id == order.client_order_id;
+                let claim = claim.filter(is_its).ok_or(Suppression::NotHolder)?;
+                self.send_claimed(order, expiry, claim, claims).await?
+            }
+        };
         self.config.breakers.note(Endpoint::Gateway, answer.send_latency.is_some());
         if matches!(answer.outcome, Outcome::NotSent { .. }) {
             self.is_absent("it did not accept an order");
@@ -199,8 +238,32 @@ impl GatewayPort for GatewaySession<'_> {
 
 impl<'a> GatewaySession<'a> {
     /// A session that connects when there is something to send.
-    pub(super) fn new(config: &'a Config, gate: &'a HandshakeGate) -> Self {
-        Self { config, gate, socket: None, is_gateway_absent: false, told: AccountSnapshot::default() }
+    pub(super) fn new(config: &'a Config, gate: &'a HandshakeGate, claims: Option<&'a Mutex<Claims>>) -> Self {
+        Self {
+            config,
+            gate,
+            socket: None,
+            is_gateway_absent: false,
+            told: AccountSnapshot::default(),
+            claims,
+            order_claim: None,
+            open_ids: Vec::new(),
+            equity: None,
+        }
+    }
+
+    /// The equity, if the account's limits in etcd need it.
+    pub(super) async fn equity_for_claim(&mut self) -> Option<f64> {
+        let has_limit = self.config.claims.as_ref().is_some_and(|claims| claims.limits.loss_pct_per_day_max > 0.0);
+        if !has_limit {
+            return None;
+        }
+        if let Some(equity) = self.equity {
+            return equity;
+        }
+        let equity = self.equity().await;
+        self.equity = Some(equity);
+        equity
     }
 
     /// Gives the journal what the gateway has just reported about the account. At once: the journal notes the time, and what was

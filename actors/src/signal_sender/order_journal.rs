@@ -5,11 +5,13 @@ use crate::{
     domain::{
         exposure::Fill,
         journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
+        order::Outcome,
         order_manager::OrderJournal,
     },
-    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
+    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadOutcomes, ReadStanding, WriteSteps},
 };
 use actix::{MailboxError, Recipient};
+use uuid::Uuid;
 
 /// How the SignalSender reaches the Journal.
 #[derive(Debug, Clone)]
@@ -20,6 +22,8 @@ pub struct JournalActorHandle {
     pub history: Recipient<ReadHistory>,
     /// Reads fills that count as open.
     pub fills: Recipient<ReadFills>,
+    /// Reads the outcomes of orders.
+    pub outcomes: Recipient<ReadOutcomes>,
     /// Records the day's first equity.
     pub equity: Recipient<NoteEquity>,
     /// Keeps what the gateway reported of the account.
@@ -55,6 +59,13 @@ impl OrderJournal for JournalActorHandle {
         let written = self.write.send(WriteSteps(steps)).await.unwrap_or_else(no_answer);
         reach(after);
         written
+    }
+}
+
+impl JournalActorHandle {
+    /// What is known of the outcomes of these orders; nothing of one that is on its way.
+    pub(super) async fn outcomes(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
+        self.outcomes.send(ReadOutcomes(ids)).await.unwrap_or_else(no_answer)
     }
 }
 

@@ -105,6 +105,7 @@ impl OrderJournal for SimOrderJournal {
             OrderStep::GivenUp(..) => "given up",
             OrderStep::Proven(_, Proof::Filled { .. }) => "proven: filled",
             OrderStep::Proven(_, Proof::Rejected) => "proven: rejected",
+            OrderStep::TakenOver(_) | OrderStep::Reported(..) => "of another member",
         };
         let id = step.id();
         let is_sending = matches!(step, OrderStep::Sending(..));

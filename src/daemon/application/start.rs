@@ -49,7 +49,7 @@ impl Metrics {
 
 /// On a thread of its own, which is not joined: nothing waits for etcd.
 pub(super) fn start_guardian(claim: Claim) -> Addr<Guardian> {
-    Guardian::start_in_arbiter(&Arbiter::new().handle(), |_| Guardian::new(claim.keeper))
+    Guardian::start_in_arbiter(&Arbiter::new().handle(), |_| Guardian::new(claim.keeping))
 }
 
 /// A daemon that has no thread for it trades without it.

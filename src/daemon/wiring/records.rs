@@ -75,6 +75,7 @@ pub fn order_journal(journal: &Addr<Journal>) -> JournalActorHandle {
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
+        outcomes: journal.clone().recipient(),
         equity: journal.clone().recipient(),
         account: journal.clone().recipient(),
         write: journal.clone().recipient(),

@@ -3,9 +3,13 @@
 use super::Shared;
 use crate::{daemon::wiring::records::order_journal, net, settings::Resolved};
 use sentinel_actors::{
-    adapters::gateway::{self, DialectParams},
-    domain::order_manager::Rules,
-    fetcher, predictor, signal_sender,
+    adapters::{
+        etcd,
+        gateway::{self, DialectParams},
+    },
+    domain::{cluster::shared::MemberCell, guard::Limits, order_manager::Rules},
+    fetcher, predictor,
+    signal_sender::{self, ClaimsConfig, PATIENCE},
 };
 use std::time::Duration;
 
@@ -71,7 +75,7 @@ pub(super) fn sender_config(settings: &Resolved, shared: &Shared) -> signal_send
         account_poll: Some(Duration::from_secs(gateway.account_poll_s)).filter(|every| !every.is_zero()),
         cycle_step: settings.schedule.step(shared.clock.now()),
         rules: Rules {
-            limits: settings.limits(),
+            limits: if shared.members.is_some() { of_one_member(settings.limits()) } else { settings.limits() },
             account_mode: gateway.account_mode,
             proving_dialect: kind.has_proof().then(|| kind.as_str()),
             decision_age_max: decision_age_max(settings),
@@ -79,8 +83,33 @@ pub(super) fn sender_config(settings: &Resolved, shared: &Shared) -> signal_send
         },
         kill_switch: shared.kill_switch.clone(),
         authority: shared.authority.clone(),
+        claims: shared.members.clone().map(|cell| claims_config(settings, cell)),
         breakers: shared.breakers.clone(),
         journal: order_journal(&shared.journal),
+    }
+}
+
+/// What a member of a cluster compares by itself: open positions. All else is counted for the account in etcd, where orders of
+/// this member that were refused do not count.
+const fn of_one_member(limits: Limits) -> Limits {
+    Limits {
+        orders_per_hour_max: 0,
+        orders_per_day_max: 0,
+        cooldown: Duration::ZERO,
+        loss_pct_per_day_max: 0.0,
+        failures_in_a_row_max: 0,
+        ..limits
+    }
+}
+
+fn claims_config(settings: &Resolved, cell: MemberCell) -> ClaimsConfig {
+    let etcd = settings.etcd(settings.purpose.gateway.account());
+    ClaimsConfig {
+        etcd: etcd::Config { patience: etcd.patience.min(PATIENCE), ..etcd },
+        cell,
+        limits: settings.limits(),
+        account_mode: settings.gateway.account_mode,
+        dialect: settings.purpose.gateway.dialect().as_str(),
     }
 }
 

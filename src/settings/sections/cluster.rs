@@ -33,6 +33,17 @@ pub struct ClusterSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub address: Option<String>,
     pub region: String,
+    pub trial: TrialSetting,
+}
+
+/// Whether a person knows that the shared mode is a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TrialSetting {
+    /// It is not used.
+    Refused,
+    /// It is used, with money that may be lost.
+    Accepted,
 }
 
 /// How several machines share an account.
@@ -43,7 +54,7 @@ pub enum ClusterMode {
     Off,
     /// One daemon holds the account; no other one sends orders for it.
     Guard,
-    /// Several daemons share the symbols. Not in this version.
+    /// Several daemons share the account's symbols.
     Shared,
 }
 

@@ -3,15 +3,19 @@
 use super::{Found, is_identity};
 use crate::{
     net::{Origin, is_loopback},
-    settings::{ClusterMode, ClusterSettings, PlaintextSetting, Problem, Settings},
+    settings::{ClusterMode, ClusterSettings, PlaintextSetting, Problem, Settings, TrialSetting},
 };
 use sentinel_actors::{
     adapters::{
         etcd::{Ca, PASSWORD_BYTES_MAX, password_in},
+        gateway::DialectKind,
         http::Identity,
         patient_file::read,
     },
-    domain::cluster::{LEASE_MAX, MARGIN},
+    domain::{
+        cluster::{LEASE_MAX, MARGIN},
+        position::Opposite,
+    },
     fetcher::MarketClock,
 };
 
@@ -47,19 +51,56 @@ pub(super) fn cluster(settings: &Settings, found: &mut Found) {
         "cluster.member",
         "must be 1 to 100 bytes, without a space at an end, '|' or control characters",
     );
-    found.unless(
-        cluster.mode != ClusterMode::Shared,
-        "cluster.mode",
-        "shared is not in this version: use guard, or off",
-    );
-    if cluster.mode == ClusterMode::Guard {
+    found.unless((1..=100).contains(&cluster.weight), "cluster.weight", "must be 1 to 100");
+    let is_address = |text: &str| {
+        text.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty()
+                && port.parse::<u16>().is_ok_and(|port| port > 0)
+                && text.bytes().all(|it| it.is_ascii_graphic())
+        })
+    };
+    found.unless(cluster.address.as_deref().is_none_or(is_address), "cluster.address", "must be HOST:PORT");
+    let is_plain = |text: &str| text.len() <= 100 && !text.chars().any(char::is_control);
+    found.unless(is_plain(&cluster.region), "cluster.region", "must be at most 100 bytes without control characters");
+    if cluster.mode != ClusterMode::Off {
         guarded(cluster, found);
         found.unless(
             settings.schedule.clock == MarketClock::System,
             "schedule.clock",
-            "bars does not go with cluster.mode = \"guard\", which compares the close of bars with the machine's clock",
+            "bars does not go with cluster.mode, which compares the close of bars with the machine's clock",
         );
     }
+}
+
+/// What a daemon that shares its account needs besides a way to etcd.
+pub(in crate::settings) fn member(settings: &Settings, found: &mut Found) {
+    if settings.cluster.mode != ClusterMode::Shared {
+        return;
+    }
+    found.unless(
+        settings.trading.live,
+        "cluster.mode",
+        "is for live mode only: start with --live, or set it to off or guard",
+    );
+    found.unless(
+        settings.cluster.trial == TrialSetting::Accepted,
+        "cluster.mode",
+        "\"shared\" is a trial and not for real money yet: see \"Shared mode is a trial\" in actors/README.md. To try it on a demo \
+         account, set cluster.trial = \"accepted\"; with real money use guard",
+    );
+    found.unless(
+        settings.cluster.member.is_some(),
+        "cluster.member",
+        "is needed with cluster.mode = \"shared\": a name that no other member has, and the same after each start",
+    );
+    let (guards, dialect) = (&settings.guards, settings.gateway.dialect);
+    let is_limited = guards.positions_max > 0 || guards.opposite != Opposite::Open;
+    found.unless(
+        !is_limited || dialect.is_none_or(DialectKind::has_proof),
+        "guards.positions_max",
+        "with cluster.mode = \"shared\" needs gateway.dialect = \"v43\": another member's positions are only in the gateway's list. \
+         Or set guards.positions_max = 0 and guards.opposite = \"open\"",
+    );
 }
 
 fn guarded(cluster: &ClusterSettings, found: &mut Found) {
@@ -122,7 +163,7 @@ fn both_or_none(
 
 /// The certificate authority of `cluster.ca_file`; `None` if none is set, or nobody needs it.
 pub(in crate::settings) fn authority(cluster: &ClusterSettings) -> Result<Option<Ca>, Problem> {
-    let Some(path) = cluster.ca_file.as_deref().filter(|_| cluster.mode == ClusterMode::Guard) else { return Ok(None) };
+    let Some(path) = cluster.ca_file.as_deref().filter(|_| cluster.mode != ClusterMode::Off) else { return Ok(None) };
     let named = |fault: String| Problem::new("cluster.ca_file", format!("{} {fault}", path.display()));
     read(path, CA_BYTES_MAX).and_then(|pem| Ca::parse(&pem)).map(Some).map_err(named)
 }
@@ -130,7 +171,7 @@ pub(in crate::settings) fn authority(cluster: &ClusterSettings) -> Result<Option
 /// The certificate of `cluster.cert_file` with its key; `None` if none is set, or nobody needs it.
 pub(in crate::settings) fn certificate(cluster: &ClusterSettings) -> Result<Option<Identity>, Problem> {
     let files = cluster.cert_file.as_deref().zip(cluster.key_file.as_deref());
-    let Some((certificate, key)) = files.filter(|_| cluster.mode == ClusterMode::Guard) else { return Ok(None) };
+    let Some((certificate, key)) = files.filter(|_| cluster.mode != ClusterMode::Off) else { return Ok(None) };
     let named = |fault: String| Problem::new("cluster.cert_file", fault);
     let identity = Identity::read(certificate, key).map_err(named)?;
     let (certificate, key) = (certificate.display(), key.display());

@@ -114,7 +114,7 @@ fn order_reasons(
     (terms, functions): (&Terms, &Functions),
     earlier: &mut Earlier,
 ) -> Reasons {
-    let Recorded { account, model, live, waits_for_new_bar, .. } = &terms.recorded;
+    let Recorded { account, model, live, waits_for_new_bar, is_shared, .. } = &terms.recorded;
     let id = client_order_id(account, &instrument.symbol, model, bar_close_time);
     if Order::new(id, instrument, side, decided.confidence, close, bar_close_time).is_err() {
         return Reasons::only(Some(Suppression::BadStop));
@@ -136,9 +136,11 @@ fn order_reasons(
             continue;
         }
         let now = std::time::Duration::from_millis(u64::try_from(judged_at).unwrap_or(0));
-        reasons.push((functions.pace)(&history.pace(&keys, now, 0), &terms.limits));
+        // The orders of other members count, too, and this journal does not have them.
+        let by_pace = || (functions.pace)(&history.pace(&keys, now, 0), &terms.limits);
+        reasons.push(if *is_shared { None } else { by_pace() });
     }
-    if is_incomplete {
+    if is_incomplete || *is_shared {
         // Orders that counted then may be forgotten now: what they say is taken from the record.
         reasons.extend([Suppression::AlreadyOrdered, Suppression::OrderLimit, Suppression::Cooldown].map(Some));
     }

@@ -1,6 +1,7 @@
-"""Live daemons that claim one account in etcd, and what a gateway received from each."""
+"""Live daemons that claim one account in etcd, or share it, and what a gateway received from each."""
 
 import base64
+import hashlib
 import json
 import socket
 import time
@@ -45,8 +46,47 @@ def begin(harness, etcd, number: int = 1):
     host, now = socket.gethostname(), int(time.time())
     record = {"instance": "before", "member": f"inf-{number}", "host": host, "pid": 1, "version": "0", "journal": f"{host}/{name}"}
     record |= {"since": now, "at": now, "trust_ms": 10_000, "bars_after": None, "released": True}
-    key, value = (base64.b64encode(text.encode()).decode() for text in (f"/sentinel/{ACCOUNT}/last", json.dumps(record)))
-    etcd.call("/v3/kv/put", key=key, value=value)
+    write(etcd, "last", record)
+
+
+def write(etcd, name: str, value: dict):
+    """Writes a key of the account."""
+    key, text = (base64.b64encode(text.encode()).decode() for text in (f"/sentinel/{ACCOUNT}/{name}", json.dumps(value)))
+    etcd.call("/v3/kv/put", key=key, value=text)
+
+
+def begin_shared(etcd):
+    """The same of a member that has left: who joins next need not wait."""
+    now = int(time.time())
+    record = {"instance": "before", "member": "before", "host": "before", "pid": 1, "version": "0", "journal": "cluster.mode = shared"}
+    record |= {"since": now, "at": now, "trust_ms": 10_000, "bars_after": None, "released": True}
+    write(etcd, "last", record)
+
+
+def sharing(harness, gateway, number: int, url: str, *args: str, **settings):
+    """A live daemon that shares the account with others."""
+    return guarded(harness, gateway, number, url, *args, **{"cluster.mode": "shared", "cluster.trial": "accepted"} | settings)
+
+
+def shards_of(daemon) -> set[str]:
+    """The shards that it owns, as it says."""
+    owned = daemon.metrics().all("cluster_shard_owner") if daemon.serves() else {}
+    return {dict(labels)["shard"] for labels, value in owned.items() if value == 1}
+
+
+def shard(symbol: str) -> str:
+    """The one that a symbol is in."""
+    return f"{hashlib.sha256(symbol.encode()).digest()[31] % 16:02}"
+
+
+def in_etcd(etcd, folder: str) -> dict[str, dict]:
+    """The values of the account's keys in a folder, by name."""
+    start = f"/sentinel/{ACCOUNT}/{folder}"
+    end = start[:-1] + chr(ord(start[-1]) + 1)
+    key, range_end = (base64.b64encode(text.encode()).decode() for text in (start, end))
+    found = etcd.call("/v3/kv/range", key=key, range_end=range_end).get("kvs", [])
+    decoded = {base64.b64decode(kv["key"]).decode(): json.loads(base64.b64decode(kv["value"])) for kv in found}
+    return {name.removeprefix(f"/sentinel/{ACCOUNT}/"): value for name, value in decoded.items()}
 
 
 def guarded(harness, gateway, number: int, url: str, *args: str, **settings):

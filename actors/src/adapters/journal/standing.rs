@@ -2,7 +2,7 @@
 
 use super::{
     Identity, Store, broken, millis,
-    order_steps::{DAEMON, Details, advance},
+    order_moves::{DAEMON, Details, advance},
     orders::{as_text, parsed},
     unwritten::Kept,
 };
@@ -33,7 +33,8 @@ const UNKNOWN: &str =
 /// The newest few that came to an end. The plus keeps SQLite from the account's index, by which it would read and sort all.
 const NEWEST: &str = "SELECT state FROM orders WHERE +account = ?1 AND closes IS NULL
                       AND state IN ('filled', 'rejected', 'not_sent', 'unknown')
-                      AND (state != 'not_sent' OR coalesce(reason, '') NOT IN ('not_holder', 'before_takeover'))
+                      AND (state != 'not_sent' OR coalesce(reason, '') NOT IN
+                           ('not_holder', 'before_takeover', 'ordered_elsewhere', 'claim_late'))
                       AND rowid > (SELECT coalesce(max(after_order), 0) FROM resumed) ORDER BY rowid DESC LIMIT ?2";
 
 impl Store {

@@ -4,6 +4,7 @@ mod companion_files;
 mod money;
 mod pages;
 mod paper;
+mod takeover;
 mod versions;
 
 use super::*;

@@ -3,7 +3,7 @@
 
 use super::{
     files,
-    order_steps::{DAEMON, Details, advance},
+    order_moves::{DAEMON, Details, advance},
 };
 use crate::domain::{
     journal::{JournalError, OrderStep},
@@ -66,7 +66,11 @@ impl UnwrittenOutcome {
                 })
             }
             OrderStep::GivenUp(_, reason) => Some(Self { reason: Some((*reason).to_owned()), ..empty }),
-            OrderStep::Intent { .. } | OrderStep::Sending(..) | OrderStep::Proven(..) => None,
+            OrderStep::Intent { .. }
+            | OrderStep::Sending(..)
+            | OrderStep::Proven(..)
+            | OrderStep::TakenOver(_)
+            | OrderStep::Reported(..) => None,
         }
     }
 

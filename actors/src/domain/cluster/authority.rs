@@ -1,6 +1,7 @@
 //! Whether orders may be sent, as the SignalSender asks it right before each of them: no network, no waiting.
 
-use crate::domain::clock::Clock;
+use super::shared::Shard;
+use crate::domain::{clock::Clock, instrument::Symbol};
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -15,15 +16,20 @@ pub trait Authority: fmt::Debug + Send + Sync {
     /// Bars that closed until then (unix seconds) are not ordered: another daemon may have ordered them.
     fn bars_after(&self) -> Option<i64>;
 
-    /// The claim under which orders may be sent: etcd's revision that created it, so that no later claim has the same. `None` if
-    /// none is held, or needed.
-    fn epoch(&self) -> Option<i64>;
+    /// The claim under which orders of this symbol may be sent: etcd's revision that created it, so that no later claim has the
+    /// same. `None` if none is held, or needed. In guard mode it is the account's; in shared mode that of the symbol's shard.
+    fn epoch(&self, symbol: &Symbol) -> Option<i64>;
 
     /// What is known; `None` if nobody is asked.
     fn standing(&self) -> Option<Standing>;
 
     /// For how long orders may still be sent without another answer of etcd; zero if they may not be.
     fn remaining(&self) -> Duration;
+
+    /// How this daemon is as a member of a cluster; `None` if it is none.
+    fn membership(&self) -> Option<Membership> {
+        None
+    }
 }
 
 /// With `cluster.mode = "off"`: nobody is asked.
@@ -39,7 +45,7 @@ impl Authority for Unguarded {
         None
     }
 
-    fn epoch(&self) -> Option<i64> {
+    fn epoch(&self, _: &Symbol) -> Option<i64> {
         None
     }
 
@@ -79,6 +85,19 @@ impl Standing {
     pub fn may_send_at(&self, now: Duration) -> bool {
         self.is_holder && self.from <= now && now < self.until
     }
+}
+
+/// How a member is, for metrics.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Membership {
+    /// Live members, as last read.
+    pub members: usize,
+    /// Every shard, and whether it is ours under a lease that is trusted.
+    pub shards: Vec<(Shard, bool)>,
+    /// How often the plan changed while this member looked on.
+    pub rebalances: u64,
+    /// Claims without a final outcome that this member knows.
+    pub claims_open: usize,
 }
 
 /// Shared by the Guardian, which writes it, and all who ask.
@@ -121,7 +140,7 @@ impl Authority for ClaimCell {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).bars_after
     }
 
-    fn epoch(&self) -> Option<i64> {
+    fn epoch(&self, _: &Symbol) -> Option<i64> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner).epoch
     }
 

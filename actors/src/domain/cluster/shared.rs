@@ -63,6 +63,7 @@
 //! minute later, because nobody knows who ordered them; the limits begin anew.
 
 mod account;
+mod cell;
 mod edit;
 pub mod key;
 mod member;
@@ -70,6 +71,7 @@ mod order_claim;
 mod ownership;
 pub mod planner;
 mod records;
+mod rival;
 mod settlement;
 mod shards;
 mod targets;
@@ -79,12 +81,14 @@ mod transaction;
 mod view;
 
 pub use account::{AccountState, Attempt, DayBegin, Halt};
+pub use cell::{Inheritance, MemberCell, Share};
 pub use edit::{Edit, Wish};
 pub use key::{Key, Span};
 pub use member::{JOURNAL, Member, SEEN_FOR_S, VIEW_PERIOD};
 pub use order_claim::{AGE_MAX, KEPT_FOR_S, OrderClaim, Verdict};
 pub use ownership::{Ownership, Phase};
 pub use records::{Claim, ClaimedOrder, Drain, Member as MemberRecord, Owner, Value};
+pub use rival::Rival;
 pub use settlement::{Settled, Settlement};
 pub use shards::{Candidate, Plan, SHARDS, Shard};
 pub use targets::{Target, targets};

@@ -145,6 +145,7 @@ impl OrderJournal for Book {
                 OrderStep::GivenUp(id, _) => self.advance(id, OrderState::after_giving_up),
                 OrderStep::Proven(id, Proof::Filled { .. }) => self.advance(id, |_| OrderState::Filled),
                 OrderStep::Proven(id, Proof::Rejected) => self.advance(id, |_| OrderState::Rejected),
+                OrderStep::TakenOver(_) | OrderStep::Reported(..) => panic!("the manager writes none"),
             })
         }))
     }
@@ -166,6 +167,10 @@ pub(super) struct Gateway {
     pub epoch: Option<i64>,
     /// The claim under which each order was to be sent.
     pub sent_under: Vec<Option<i64>>,
+    /// Why no order may be claimed.
+    pub unclaimable: Option<Suppression>,
+    /// What was asked for: `prepare`, `send`, `settle`.
+    pub calls: Vec<&'static str>,
 }
 
 impl GatewayPort for Gateway {
@@ -177,8 +182,18 @@ impl GatewayPort for Gateway {
         self.bars_after
     }
 
-    fn epoch(&self) -> Option<i64> {
+    fn epoch(&self, _: &Symbol) -> Option<i64> {
         self.epoch
+    }
+
+    fn prepare_claim(&mut self, _: &Order, _: Option<&[i64]>) -> impl Future<Output = Result<(), Suppression>> {
+        self.calls.push("prepare");
+        ready(self.unclaimable.map_or(Ok(()), Err))
+    }
+
+    fn settle_claim(&mut self) -> impl Future<Output = ()> {
+        self.calls.push("settle");
+        ready(())
     }
 
     fn may_ask(&self) -> bool {
@@ -191,6 +206,7 @@ impl GatewayPort for Gateway {
         _: Expiry,
         epoch: Option<i64>,
     ) -> impl Future<Output = Result<OrderResult, Suppression>> {
+        self.calls.push("send");
         self.sent += 1;
         self.sent_under.push(epoch);
         let answer = if order.closes.is_some() { Ok(self.close_answer.clone()) } else { self.answer.clone() };
@@ -246,6 +262,8 @@ pub(super) fn filling() -> Gateway {
         taken_over_at: None,
         epoch: None,
         sent_under: Vec::new(),
+        unclaimable: None,
+        calls: Vec::new(),
     }
 }
 

@@ -203,8 +203,10 @@ impl OrderManager {
             // The outcome of a previous close is still unwritten.
             return Err(Suppression::Journal);
         }
+        // Before anything is written: a bar that may not be claimed is not used up, and may be ordered later.
+        gateway.prepare_claim(order, tickets_before.as_deref()).await?;
         self.note(order);
-        let (id, epoch) = (order.client_order_id, gateway.epoch());
+        let (id, epoch) = (order.client_order_id, gateway.epoch(&order.symbol));
         let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before };
         // In one transaction, because nothing happens between the two steps.
         match order_journal.write(vec![intent, OrderStep::Sending(id, epoch)]).await {
@@ -225,18 +227,31 @@ impl OrderManager {
         };
         // The open positions may have changed.
         self.fills = None;
+        let done = self.end(order, sent, order_journal, gateway.now().monotonic).await;
+        gateway.settle_claim().await;
+        done
+    }
+
+    /// Takes what came of an order: in memory, and in the journal.
+    async fn end<L: OrderJournal>(
+        &mut self,
+        order: &Order,
+        sent: Result<OrderResult, Suppression>,
+        order_journal: &L,
+        now: Duration,
+    ) -> Result<OrderResult, Suppression> {
         match sent {
             Ok(answer) => {
-                self.count(order, &answer.outcome, gateway.now().monotonic);
+                self.count(order, &answer.outcome, now);
                 self.settle(order_journal, OrderStep::Outcome(Box::new(order.clone()), answer.outcome.clone())).await;
                 Ok(answer)
             }
             Err(reason) => {
                 // The next cycle will read the same from the journal.
                 if !reason.is_about_claim() {
-                    self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, gateway.now().monotonic);
+                    self.count(order, &Outcome::NotSent { reason: reason.as_str().into() }, now);
                 }
-                self.settle(order_journal, OrderStep::GivenUp(id, reason.as_str())).await;
+                self.settle(order_journal, OrderStep::GivenUp(order.client_order_id, reason.as_str())).await;
                 Err(reason)
             }
         }

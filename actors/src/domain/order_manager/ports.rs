@@ -5,11 +5,13 @@ use crate::domain::{
     clock::{Expiry, Moment},
     exposure::Fill,
     guard::Suppression,
+    instrument::Symbol,
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Outcome},
     position::{Position, Positions},
+    reconcile::Unproven,
 };
-use std::time::Duration;
+use std::{future::ready, time::Duration};
 use uuid::Uuid;
 
 /// The journal, as the manager needs it. `Ok` always means: on disk.
@@ -41,22 +43,40 @@ pub trait GatewayPort {
         None
     }
 
-    /// The claim under which orders are sent, which the journal keeps with each of them; see
+    /// The claim under which orders of this symbol are sent, which the journal keeps with each of them; see
     /// [`Authority::epoch`](crate::domain::cluster::Authority::epoch).
-    fn epoch(&self) -> Option<i64> {
+    fn epoch(&self, _symbol: &Symbol) -> Option<i64> {
         None
     }
 
-    /// Whether no other daemon can have traded the account since a bar closed (unix seconds). Otherwise a new position may be
-    /// another daemon's, and proves nothing about an order of this one.
-    fn is_alone_since(&self, bar_close_time: i64) -> bool {
-        self.bars_after().is_none_or(|until| bar_close_time > until)
+    /// Whether no other daemon can have traded the order's symbol since its bar closed. Otherwise a new position may be another
+    /// daemon's, and proves nothing about this order.
+    fn is_alone_since(&self, order: &Unproven) -> bool {
+        self.bars_after().is_none_or(|until| order.bar_close_time > until)
+    }
+
+    /// Whether the order may be claimed, if every order needs a claim of its own; asked before anything is written about it.
+    /// `tickets_before`: see [`Unproven::tickets_before`].
+    ///
+    /// # Errors
+    /// The reason for which it may not.
+    fn prepare_claim(
+        &mut self,
+        _order: &Order,
+        _tickets_before: Option<&[i64]>,
+    ) -> impl Future<Output = Result<(), Suppression>> {
+        ready(Ok(()))
+    }
+
+    /// The outcome of the last [`Self::exchange`] is in the journal: whoever else has to know it is told, or later.
+    fn settle_claim(&mut self) -> impl Future<Output = ()> {
+        ready(())
     }
 
     /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 
-    /// Sends the order once, and waits for its reply. Nothing is sent after `expiry`, nor under another claim than `epoch`.
+    /// Claims the order if that is needed, sends it once, and waits for its reply. Nothing is sent after `expiry`, nor under another claim than `epoch`.
     ///
     /// # Errors
     /// The reason for which no part of it was sent; then the order must not arrive later, either.

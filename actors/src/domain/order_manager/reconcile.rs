@@ -56,7 +56,7 @@ impl OrderManager {
             monotonic.saturating_sub(since) >= SETTLES_AFTER
         };
         // A ticket that is gone is closed, whoever closed it.
-        let is_ours = |order: &Unproven| order.closes.is_some() || gateway.is_alone_since(order.bar_close_time);
+        let is_ours = |order: &Unproven| order.closes.is_some() || gateway.is_alone_since(order);
         let due = |order: &&Unproven| {
             has_waited(&order.id) && order.is_provable(now, dialect) && is_rested(&order.id) && is_ours(order)
         };
@@ -68,7 +68,7 @@ impl OrderManager {
         let mut proven = Vec::new();
         for order in unproven {
             // Asked again: the account may have been lost while the gateway was asked, and a position be another daemon's.
-            if order.closes.is_none() && !gateway.is_alone_since(order.bar_close_time) {
+            if order.closes.is_none() && !gateway.is_alone_since(&order) {
                 continue;
             }
             match order.prove([&answers[0], &answers[1]], &self.names, self.rules.account_mode) {

@@ -23,6 +23,18 @@ fn an_order_is_on_disk_before_it_is_sent() {
 }
 
 #[test]
+fn an_order_that_may_not_be_claimed_is_not_written() {
+    let (mut it, book, mut gateway) = (manager(), Book::default(), filling());
+    let order = order("EURUSD", BAR);
+    gateway.unclaimable = Some(Suppression::OrderLimit);
+    assert_eq!(cycle(&mut it, &book, &mut gateway, &order), Err(Suppression::OrderLimit));
+    assert_eq!((book.state(order.client_order_id), &gateway.calls[..]), (None, &["prepare"][..]));
+    gateway.unclaimable = None;
+    assert!(cycle(&mut it, &book, &mut gateway, &order).is_ok(), "the bar is not used up");
+    assert_eq!(gateway.calls[1..], ["prepare", "send", "settle"]);
+}
+
+#[test]
 fn nothing_is_sent_while_a_write_before_it_fails() {
     for failing_call in [1, 2] {
         let (mut it, book, mut gateway) = (manager(), Book::default(), filling());

@@ -158,12 +158,16 @@ impl State {
 
     /// Only where an account is claimed.
     fn check_cluster(&self) -> Option<HealthCheck> {
+        let holds = |is_member: bool| match is_member {
+            true => "this daemon is a member of the account's cluster in etcd",
+            false => "this daemon holds the account in etcd",
+        };
         Some(match self.cluster.as_ref()? {
-            ClusterState { may_send: true, trouble: None, before: None } => {
-                HealthCheck::new("cluster", Status::Ok, "this daemon holds the account in etcd".into())
+            ClusterState { may_send: true, is_member, trouble: None, before: None } => {
+                HealthCheck::new("cluster", Status::Ok, holds(*is_member).into())
             }
-            ClusterState { may_send, trouble, before } => {
-                let held = if *may_send { "this daemon holds the account in etcd" } else { CLAIM_OVER };
+            ClusterState { may_send, is_member, trouble, before } => {
+                let held = if *may_send { holds(*is_member) } else { CLAIM_OVER };
                 let mut detail = trouble.clone().unwrap_or_else(|| held.into());
                 if let Some(dead) = before {
                     detail += &format!(

@@ -65,6 +65,8 @@ pub struct GatewayState {
 pub struct ClusterState {
     /// Whether an order may be sent.
     pub may_send: bool,
+    /// Whether the account is shared with other daemons.
+    pub is_member: bool,
     /// Why not; or what will end that.
     pub trouble: Option<String>,
     /// Who held the account before and did not give it back, in words, until a person acknowledges it.

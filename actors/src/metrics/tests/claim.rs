@@ -1,11 +1,70 @@
 //! The claim on the account in metrics and health.
 
 use super::*;
-use crate::domain::cluster::{Authority, Standing};
+use crate::domain::cluster::{Authority, Membership, Standing, shared::Shard};
 
 /// A claim that is as scripted.
 #[derive(Debug)]
 struct Scripted(Standing, bool);
+
+/// A member that owns the first three shards.
+#[derive(Debug)]
+struct Sharing;
+
+impl Authority for Sharing {
+    fn may_send(&self) -> bool {
+        true
+    }
+
+    fn bars_after(&self) -> Option<i64> {
+        None
+    }
+
+    fn epoch(&self, _: &Symbol) -> Option<i64> {
+        None
+    }
+
+    fn standing(&self) -> Option<Standing> {
+        Some(Standing { is_etcd_up: true, is_holder: true, ..Standing::default() })
+    }
+
+    fn remaining(&self) -> Duration {
+        Duration::from_secs(7)
+    }
+
+    fn membership(&self) -> Option<Membership> {
+        let shards = Shard::all().map(|shard| (shard, shard.index() < 3)).collect();
+        Some(Membership { members: 2, shards, rebalances: 4, claims_open: 1 })
+    }
+}
+
+#[actix::test]
+async fn a_member_shows_its_shards_and_no_holder() {
+    let (actor, ..) = start_with(|config| config.authority = Arc::new(Sharing));
+    let took = Some(Duration::from_millis(8));
+    actor.send(Event::OrderClaimed { result: "made", took }).await.unwrap();
+    actor.send(Event::OrderClaimed { result: "refused", took: None }).await.unwrap();
+    let text = text(&actor).await;
+    assert!(!text.contains("sentinel_cluster_leader") && !text.contains("sentinel_cluster_dead_holder"));
+    for (name, expected) in [
+        ("sentinel_cluster_members", 2.0),
+        ("sentinel_cluster_shards_owned", 3.0),
+        ("sentinel_cluster_shard_owner{account=\"/sentinel/12\",shard=\"02\"}", 1.0),
+        ("sentinel_cluster_shard_owner{account=\"/sentinel/12\",shard=\"03\"}", 0.0),
+        ("sentinel_cluster_claims_unsent", 1.0),
+        ("sentinel_cluster_rebalances_total", 4.0),
+        ("sentinel_cluster_claims_total{result=\"made\"}", 1.0),
+        ("sentinel_cluster_claims_total{result=\"refused\"}", 1.0),
+        ("sentinel_cluster_claims_total{result=\"late\"}", 0.0),
+        ("sentinel_cluster_claim_seconds_count", 1.0),
+        ("sentinel_cluster_lease_remaining_seconds", 7.0),
+    ] {
+        assert_eq!(value(&text, name), expected, "{name}");
+    }
+    let health = actor.send(GetHealth).await.unwrap();
+    let check = health.checks.iter().find(|check| check.name == "cluster").unwrap();
+    assert!(check.status == Status::Ok && check.detail.contains("member"), "{check:?}");
+}
 
 impl Authority for Scripted {
     fn may_send(&self) -> bool {
@@ -16,7 +75,7 @@ impl Authority for Scripted {
         None
     }
 
-    fn epoch(&self) -> Option<i64> {
+    fn epoch(&self, _: &Symbol) -> Option<i64> {
         self.0.epoch
     }
 
@@ -32,7 +91,10 @@ impl Authority for Scripted {
 #[actix::test]
 async fn a_claim_that_is_not_held_is_not_ready_and_says_why() {
     let (actor, ..) = start();
-    assert!(!text(&actor).await.contains("sentinel_cluster"), "nothing is claimed");
+    let unclaimed = text(&actor).await;
+    for name in ["leader", "lease_remaining_seconds", "etcd_up", "dead_holder", "members", "shard_owner"] {
+        assert!(!unclaimed.contains(&format!("sentinel_cluster_{name}")), "nothing is claimed: {name}");
+    }
     assert!(actor.send(GetHealth).await.unwrap().checks.iter().all(|check| check.name != "cluster"));
     let fault = || Some("etcd does not answer".to_owned());
     for (is_etcd_up, may_send, trouble, before, is_said) in [

@@ -1,7 +1,7 @@
 //! One order on the wire: sent at most once, not after its age, its claim or a halt forbids it, and the outcome that its reply
 //! proves.
 
-use super::{Config, GatewaySession};
+use super::{Claims, Config, GatewaySession};
 use crate::{
     adapters::{
         endpoint::Endpoint,
@@ -10,6 +10,7 @@ use crate::{
     },
     domain::{
         clock::Expiry,
+        cluster::shared::OrderClaim,
         guard::Suppression,
         names::{ActorName, DropReason},
         order::{Order, Outcome},
@@ -17,18 +18,73 @@ use crate::{
     },
 };
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout_at},
+};
 
 /// How often the kill switch is checked while an order waits for a connection.
 const HALT_PERIOD: Duration = Duration::from_millis(50);
 
+/// Under what an order is sent.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Permit<'a> {
+    /// The claim on the account that the journal names, if there is one.
+    Held(Option<i64>),
+    /// A claim of its own.
+    Claimed(&'a OrderClaim),
+}
+
+impl Permit<'_> {
+    /// Why the order may not be sent at this moment.
+    fn objection(self, config: &Config, order: &Order) -> Option<Suppression> {
+        let authority = &config.authority;
+        let is_lost = match self {
+            // Another claim than the one that the journal names is none for this order.
+            Self::Held(epoch) => !authority.may_send() || authority.epoch(&order.symbol) != epoch,
+            Self::Claimed(claim) => {
+                let cell = config.claims.as_ref().map(|claims| &claims.cell);
+                !cell.is_some_and(|cell| cell.may_send_claimed(claim))
+            }
+        };
+        match self {
+            Self::Claimed(claim) if is_lost && !claim.is_fresh_at(config.clock.boottime()) => {
+                Some(Suppression::ClaimLate)
+            }
+            _ if is_lost => Some(Suppression::NotHolder),
+            _ if authority.bars_after().is_some_and(|until| order.bar_close_time <= until) => {
+                Some(Suppression::BeforeTakeover)
+            }
+            _ => None,
+        }
+    }
+}
+
 impl GatewaySession<'_> {
+    /// Claims the order, and sends it if the claim is ours. Whatever comes of it is to be written to etcd.
+    pub(super) async fn send_claimed(
+        &mut self,
+        order: &Order,
+        expiry: Expiry,
+        mut claim: OrderClaim,
+        claims: &Mutex<Claims>,
+    ) -> Result<OrderResult, Suppression> {
+        let mut claims = claims.lock().await;
+        claims.make(&mut claim).await?;
+        let sent = self.send(order, expiry, Permit::Claimed(&claim)).await;
+        match &sent {
+            Ok(answer) => claims.ended(&claim, &answer.outcome),
+            Err(reason) => claims.given_up(&claim, *reason),
+        }
+        sent
+    }
+
     /// Sends the order and waits for its reply, all within the deadline. Shutdown cancels it only before the send.
     pub(super) async fn send(
         &mut self,
         order: &Order,
         expiry: Expiry,
-        epoch: Option<i64>,
+        permit: Permit<'_>,
     ) -> Result<OrderResult, Suppression> {
         let config = self.config;
         let started = Instant::now();
@@ -53,13 +109,8 @@ impl GatewaySession<'_> {
             if expiry.is_over(config.clock.moment()) {
                 return Poll::Ready(Err(Suppression::StaleDecision));
             }
-            let authority = &config.authority;
-            // Another claim than the one that the journal names is none for this order.
-            if !authority.may_send() || authority.epoch() != epoch {
-                return Poll::Ready(Err(Suppression::NotHolder));
-            }
-            if authority.bars_after().is_some_and(|until| order.bar_close_time <= until) {
-                return Poll::Ready(Err(Suppression::BeforeTakeover));
+            if let Some(reason) = permit.objection(config, order) {
+                return Poll::Ready(Err(reason));
             }
             send.as_mut().poll(cx).map(Ok)
         });

@@ -6,7 +6,7 @@ use crate::{
         exposure::Fill,
         journal::{History, JournalError, Standing},
     },
-    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadStanding, WriteSteps},
+    messages::{NoteAccount, NoteEquity, ReadFills, ReadHistory, ReadOutcomes, ReadStanding, WriteSteps},
 };
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -46,6 +46,14 @@ impl Handler<ReadFills> for Failing {
     }
 }
 
+impl Handler<ReadOutcomes> for Failing {
+    type Result = Result<Vec<(Uuid, Outcome)>, JournalError>;
+
+    fn handle(&mut self, _: ReadOutcomes, _: &mut Self::Context) -> Self::Result {
+        Ok(Vec::new())
+    }
+}
+
 impl Handler<NoteEquity> for Failing {
     type Result = Result<f64, JournalError>;
 
@@ -77,6 +85,7 @@ fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<Ato
         standing: journal.clone().recipient(),
         history: journal.clone().recipient(),
         fills: journal.clone().recipient(),
+        outcomes: journal.clone().recipient(),
         equity: journal.clone().recipient(),
         account: journal.clone().recipient(),
         write: journal.recipient(),
@@ -85,7 +94,7 @@ fn start(live: bool, writes_left: usize, gateway: &Gateway) -> (Running, Arc<Ato
     let mut running = setup().start(&gateway.address);
     let shared = (&running.shutdown, &running.inflight, &running.metrics, &running.halted);
     let config = setup().config(&gateway.address, shared, order_journal);
-    running.sender = SignalSender::new(config).start();
+    running.sender = SignalSender::new(config).unwrap().start();
     (running, asked)
 }
 

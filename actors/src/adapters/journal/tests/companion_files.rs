@@ -95,7 +95,9 @@ fn an_order_that_was_given_up_is_no_unknown_one_at_the_next_start() {
 
 #[test]
 fn an_order_given_up_for_a_lost_account_is_no_failure_in_a_row() {
-    for (reason, failures) in [("shutdown", 1), ("not_holder", 0), ("before_takeover", 0)] {
+    for (reason, failures) in
+        [("shutdown", 1), ("not_holder", 0), ("before_takeover", 0), ("ordered_elsewhere", 0), ("claim_late", 0)]
+    {
         let disk = Disk::new();
         let order = disk.left_sending();
         Store::keep(&disk.path(), &OrderStep::GivenUp(order.client_order_id, reason), NOW).unwrap();

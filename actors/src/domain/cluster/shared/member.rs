@@ -118,6 +118,11 @@ impl Member {
         self.epoch().is_some() && self.from <= now && now < self.until
     }
 
+    /// From when and until when it is trusted if it is a member.
+    pub const fn trust(&self) -> (Duration, Duration) {
+        (self.from, self.until)
+    }
+
     /// See [`Authority::bars_after`](crate::domain::cluster::Authority::bars_after).
     pub const fn bars_after(&self) -> Option<i64> {
         self.me.record.bars_after
@@ -141,6 +146,11 @@ impl Member {
     /// Leaves: nothing may be sent from now on, and what it still owns is lost. Returns what to tell etcd, and the lease to
     /// revoke after that.
     pub fn leave(&mut self, wall_s: i64) -> Option<(Request, i64)> {
+        if let State::Registering { lease, .. } = self.state {
+            // A registration that is still on its way fails without its lease.
+            self.lose(Duration::MAX);
+            return Some((Request::Revoke { lease }, lease));
+        }
         let (epoch, lease) = self.epoch()?;
         let mut me = Me { has_left: true, ..self.me.clone() };
         me.record.at = wall_s;

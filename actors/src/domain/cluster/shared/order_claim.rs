@@ -83,6 +83,16 @@ impl OrderClaim {
         }
     }
 
+    /// Whether its next request is an attempt: until then nothing was asked for but reads.
+    pub const fn is_ready(&self) -> bool {
+        matches!(self.step, Step::Claiming(_))
+    }
+
+    /// Whether an attempt was sent, so that the claim may be made, now or later.
+    pub const fn is_attempted(&self) -> bool {
+        self.attempted_on.is_some()
+    }
+
     /// Whether it is made and young enough to be sent. The shard's epoch and the lease's trust are asked besides this; see
     /// [`Ownership::may_send`](super::Ownership::may_send).
     pub fn is_fresh_at(&self, now: Duration) -> bool {
@@ -111,14 +121,14 @@ impl OrderClaim {
     /// There was no usable answer at `now`. The attempt may have been made, or be made later: it is read back.
     pub fn failed(&mut self, now: Duration) {
         self.step =
-            if self.is_late(now) { Step::Over(Verdict::Refused(Suppression::NotHolder)) } else { Step::Reading };
+            if self.is_late(now) { Step::Over(Verdict::Refused(Suppression::ClaimLate)) } else { Step::Reading };
     }
 
     /// etcd's answer at `now`.
     pub fn told(&mut self, now: Duration, wall_ms: i64, done: &Done) {
         self.step = match self.judged(wall_ms, done) {
             Ok(None) => Step::Over(Verdict::Made),
-            Ok(Some(_)) if self.is_late(now) => Step::Over(Verdict::Refused(Suppression::NotHolder)),
+            Ok(Some(_)) if self.is_late(now) => Step::Over(Verdict::Refused(Suppression::ClaimLate)),
             Ok(Some(base)) => Step::Claiming(Box::new(base)),
             Err(reason) => Step::Over(Verdict::Refused(reason)),
         };
@@ -170,10 +180,10 @@ impl OrderClaim {
         let is_newer = |key: &Key| *key >= self.bar().to;
         let rules = [
             (done.one(0).is_none_or(|shard| shard.create_revision != epoch), Suppression::NotHolder),
-            (claimed.is_some(), Suppression::AlreadyOrdered),
+            (claimed.is_some(), Suppression::OrderedElsewhere),
             // Another owner began with this bar, or with a newer one.
-            (bar.iter().any(|entry| entry.create_revision <= epoch), Suppression::AlreadyOrdered),
-            (done.one(4).is_some_and(|newest| is_newer(&newest.key)), Suppression::AlreadyOrdered),
+            (bar.iter().any(|entry| entry.create_revision <= epoch), Suppression::OrderedElsewhere),
+            (done.one(4).is_some_and(|newest| is_newer(&newest.key)), Suppression::OrderedElsewhere),
             (!done.span(3).is_empty(), Suppression::Unresolved),
         ];
         if let Some(reason) = rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason)) {

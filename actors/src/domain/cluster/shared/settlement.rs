@@ -69,6 +69,11 @@ impl Settlement {
         self.nonce
     }
 
+    /// What is to be written.
+    pub const fn outcome(&self) -> &Outcome {
+        &self.outcome
+    }
+
     /// The shard that it is in.
     pub fn shard(&self) -> Shard {
         Shard::of(&self.symbol)

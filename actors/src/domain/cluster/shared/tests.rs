@@ -1,7 +1,8 @@
-//! The machines step by step in `account`, `member`, `order_claim`, `ownership`; the plan's properties in `shards`; all of it together in
+//! What threads share in `cell`; the machines step by step in `account`, `member`, `order_claim`, `ownership`; the plan's properties in `shards`; all of it together in
 //! `simulation`; both modes against each other in `modes`.
 
 mod account;
+mod cell;
 mod daemon;
 mod member;
 mod modes;

@@ -79,6 +79,12 @@ impl View {
         })
     }
 
+    /// When this name was last written to `seen/`, as a revision; 0 if it never was.
+    pub fn seen_revision(&self, name: &str) -> i64 {
+        let wanted = key::seen(name);
+        self.seen.iter().find(|entry| entry.key == wanted).map_or(0, |entry| entry.mod_revision)
+    }
+
     /// Whether a member shall own nothing.
     pub fn is_drained(&self, name: &str) -> bool {
         let wanted = key::drain(name);

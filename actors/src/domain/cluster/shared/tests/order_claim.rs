@@ -85,7 +85,7 @@ fn a_claim_is_made_once_and_sent_within_two_seconds() {
     let mut first = order(epoch, 1);
     assert_eq!(run(&mut first, &mut etcd), Verdict::Made);
     assert!(first.is_fresh_at(s(12) - Duration::from_nanos(1)) && !first.is_fresh_at(s(12)));
-    assert_eq!(run(&mut order(epoch, 2), &mut etcd), Verdict::Refused(Suppression::AlreadyOrdered));
+    assert_eq!(run(&mut order(epoch, 2), &mut etcd), Verdict::Refused(Suppression::OrderedElsewhere));
     let next = claimed_order("EURUSD", BAR + 60, None);
     let verdict = run(&mut order_claim(epoch, next.clone(), 3), &mut etcd);
     assert_eq!(verdict, Verdict::Refused(Suppression::Unresolved), "the outcome of the first one is not known");
@@ -93,7 +93,7 @@ fn a_claim_is_made_once_and_sent_within_two_seconds() {
     assert_eq!(run(&mut order_claim(epoch, next, 3), &mut etcd), Verdict::Made);
     let older = claimed_order("EURUSD", BAR - 60, None);
     let verdict = run(&mut order_claim(epoch, older, 4), &mut etcd);
-    assert_eq!(verdict, Verdict::Refused(Suppression::AlreadyOrdered), "bars never go back");
+    assert_eq!(verdict, Verdict::Refused(Suppression::OrderedElsewhere), "bars never go back");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn an_attempt_that_was_given_up_can_never_be_made() {
     step(&mut claim, &mut etcd, s(10));
     let late = claim.ask(s(10), WALL * 1_000);
     claim.failed(s(12));
-    assert_eq!(claim.verdict(), Verdict::Refused(Suppression::NotHolder));
+    assert_eq!(claim.verdict(), Verdict::Refused(Suppression::ClaimLate));
     assert_eq!(settle(claim.given_up("not_holder").unwrap(), &mut etcd), Settled::NeverMade);
     assert!(!etcd.transact(&late).unwrap().is_made);
     // Of a claim that was never tried there is nothing to settle.
@@ -168,7 +168,7 @@ fn a_bar_belongs_to_one_epoch() {
     let new_epoch = own(&mut etcd);
     step(&mut late, &mut etcd, s(10));
     assert_eq!(late.verdict(), Verdict::Refused(Suppression::NotHolder));
-    assert_eq!(run(&mut order(new_epoch, 3), &mut etcd), Verdict::Refused(Suppression::AlreadyOrdered));
+    assert_eq!(run(&mut order(new_epoch, 3), &mut etcd), Verdict::Refused(Suppression::OrderedElsewhere));
     // The owner that closed something for a bar may order it.
     let close = claimed_order("EURUSD", BAR + 60, Some(5));
     let mut second = order_claim(new_epoch, close, 4);

@@ -1,0 +1,132 @@
+//! Orders of other members of a cluster (`cluster.mode = "shared"`): what a member that is gone left without an outcome, and what
+//! became of such an order.
+
+use super::{
+    Identity, Store, broken, millis,
+    order_moves::{Details, advance, note, state_of},
+    orders::{as_text, parsed},
+};
+use crate::domain::{cluster::shared::Claim, journal::JournalError, order::Outcome, order_state::OrderState};
+use rusqlite::{Connection, Row, params};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Who moves an order by what etcd says about it.
+const CLUSTER: &str = "cluster";
+
+impl Store {
+    /// What the journal knows of the outcomes of these orders; nothing of one that it does not have, or that is on its way.
+    ///
+    /// # Errors
+    /// [`JournalError::Failed`].
+    pub fn outcomes_of(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
+        let sql =
+            "SELECT state, coalesce(reason, ''), coalesce(ticket, 0), price, filled_volume FROM orders WHERE id = ?1";
+        let read = || {
+            let mut select = self.connection.prepare_cached(sql)?;
+            let mut found = Vec::new();
+            for id in ids {
+                for outcome in select.query_map([id.to_string()], outcome)? {
+                    found.extend(outcome?.map(|outcome| (*id, outcome)));
+                }
+            }
+            Ok(found)
+        };
+        read().map_err(broken)
+    }
+}
+
+fn outcome(row: &Row<'_>) -> rusqlite::Result<Option<Outcome>> {
+    let reason = row.get(1)?;
+    Ok(match parsed(row, 0)? {
+        OrderState::Intent | OrderState::Sending => None,
+        OrderState::Unknown => Some(Outcome::Unknown { reason }),
+        OrderState::Filled => Some(Outcome::Filled { ticket: row.get(2)?, price: row.get(3)?, volume: row.get(4)? }),
+        OrderState::Rejected => Some(Outcome::Rejected { reason }),
+        OrderState::NotSent | OrderState::Expired => Some(Outcome::NotSent { reason }),
+    })
+}
+
+/// Writes a claim whose owner is gone as an order of unknown outcome. What the journal knows better stays: that it was filled or
+/// rejected. That this daemon once tried the same order and sent nothing says nothing about the other one's attempt.
+pub(super) fn take_over(
+    transaction: &Connection,
+    claim: &Claim,
+    identity: &Identity,
+    now: Duration,
+) -> Result<(), JournalError> {
+    let id = claim.order.client_order_id;
+    match state_of(transaction, id) {
+        Ok(OrderState::Filled | OrderState::Rejected | OrderState::Unknown) => return Ok(()),
+        Ok(_) | Err(JournalError::NoSuchOrder(_)) => {}
+        Err(error) => return Err(error),
+    }
+    let text =
+        format!("claimed by {} ({}), which is gone; whether it was sent is not known", claim.member, claim.instance);
+    // Another order of the same bar may be here if the members have different models. Then it is kept under another name.
+    let other = format!("{} of {}", identity.model, claim.member);
+    match insert(transaction, claim, (&identity.account, &identity.model), &text, now) {
+        Err(error) if is_taken(&error) => insert(transaction, claim, (&identity.account, &other), &text, now),
+        done => done,
+    }
+    .map_err(broken)?;
+    note(transaction, &id.to_string(), OrderState::Unknown, (CLUSTER, Some(&text)), now)
+}
+
+fn is_taken(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+}
+
+fn insert(
+    transaction: &Connection,
+    claim: &Claim,
+    (account, model): (&str, &str),
+    reason: &str,
+    now: Duration,
+) -> rusqlite::Result<()> {
+    let order = &claim.order;
+    let row = params![
+        order.client_order_id.to_string(),
+        account,
+        order.symbol,
+        model,
+        order.bar_close_time,
+        order.side.as_str(),
+        order.volume,
+        order.stop_loss,
+        order.take_profit,
+        order.confidence,
+        claim.at_ms,
+        millis(now),
+        order.gateway_name,
+        order.closes,
+        claim.tickets_before.as_deref().map(as_text),
+        claim.dialect,
+        claim.account_mode.map(crate::domain::position::AccountMode::as_str),
+        reason,
+    ];
+    let sql = "INSERT INTO orders (id, account, symbol, model, bar_close_time, side, volume, stop_loss, take_profit,
+               confidence, state, created_at_ms, updated_at_ms, gateway_name, closes, tickets_before, dialect,
+               account_mode, reason)
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, 'unknown', ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+               ON CONFLICT (id) DO UPDATE SET side = ?6, volume = ?7, stop_loss = ?8, take_profit = ?9, confidence = ?10,
+               state = 'unknown', updated_at_ms = ?12, gateway_name = ?13, closes = ?14, tickets_before = ?15,
+               dialect = ?16, account_mode = ?17, reason = ?18";
+    transaction.prepare_cached(sql)?.execute(row).map(drop)
+}
+
+/// Ends an order of unknown outcome by what another member of the cluster knew of it. One that was never sent counts as rejected:
+/// the broker does not have it.
+pub(super) fn report(transaction: &Connection, id: Uuid, outcome: &Outcome, now: Duration) -> Result<(), JournalError> {
+    let (state, details) = match outcome {
+        Outcome::Filled { ticket, price, volume } => {
+            let details = Details { ticket: Some(*ticket), price: *price, filled_volume: *volume, reason: None };
+            (OrderState::Filled, details)
+        }
+        Outcome::Rejected { reason } | Outcome::NotSent { reason } => {
+            (OrderState::Rejected, Details { reason: Some(reason), ..Details::default() })
+        }
+        Outcome::Unknown { .. } => return Ok(()),
+    };
+    advance(transaction, id, |_| state, &details, (CLUSTER, Some("another member of the cluster knew it")), now)
+}

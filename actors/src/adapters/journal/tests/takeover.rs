@@ -1,0 +1,96 @@
+//! Orders that another member of a cluster left, and what became of them.
+
+use super::*;
+use crate::domain::{
+    cluster::shared::{Claim, ClaimedOrder},
+    position::AccountMode,
+    reconcile::Proof,
+};
+
+/// The claim of this order by another member.
+fn claim(order: &Order) -> Claim {
+    Claim {
+        member: "inf-2".into(),
+        instance: "its process".into(),
+        epoch: 5,
+        nonce: Uuid::from_u128(1),
+        order: ClaimedOrder::from(order),
+        tickets_before: Some(vec![4, 5]),
+        dialect: Some("v43".into()),
+        account_mode: Some(AccountMode::Netting),
+        at_ms: 1_763_812_700_000,
+        last_order_ms: None,
+        outcome: None,
+    }
+}
+
+fn take_over(store: &mut Store, claim: &Claim) {
+    store.order_step(&OrderStep::TakenOver(Box::new(claim.clone())), &identity(), NOW).unwrap();
+}
+
+fn unproven(store: &mut Store) -> Vec<crate::domain::reconcile::Unproven> {
+    store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap().unproven
+}
+
+#[test]
+fn a_claim_left_behind_is_an_order_of_unknown_outcome() {
+    let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+    let mut store = disk.open();
+    take_over(&mut store, &claim(&order));
+    take_over(&mut store, &claim(&order));
+    assert_eq!(events(&store, order.client_order_id), [("unknown".to_owned(), "cluster".to_owned())]);
+    let found = unproven(&mut store);
+    assert_eq!(found, [claim(&order).unproven(NOW)], "with all that a proof needs");
+    let proven = OrderStep::Proven(order.client_order_id, Proof::Filled { ticket: 6 });
+    store.order_step(&proven, &identity(), NOW).unwrap();
+    take_over(&mut store, &claim(&order));
+    let known = store.outcomes_of(&[order.client_order_id, Uuid::from_u128(2)]).unwrap();
+    assert_eq!(known, [(order.client_order_id, Outcome::Filled { ticket: 6, price: None, volume: None })]);
+}
+
+#[test]
+fn what_this_daemon_did_not_send_another_one_may_have_sent() {
+    for (outcome, state_then) in [
+        (Some(Outcome::NotSent { reason: "claim_late".into() }), OrderState::Unknown),
+        (None, OrderState::Unknown),
+        (unknown(), OrderState::Unknown),
+        (filled(), OrderState::Filled),
+        (Some(Outcome::Rejected { reason: "no".into() }), OrderState::Rejected),
+    ] {
+        let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+        let mut store = disk.open();
+        steps(&mut store, &order, outcome.clone(), NOW);
+        take_over(&mut store, &claim(&order));
+        assert_eq!(state(&store, order.client_order_id), state_then, "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_bar_that_two_models_ordered_has_both_orders() {
+    let (disk, own) = (Disk::new(), order("EURUSD", BAR));
+    let mut store = disk.open();
+    steps(&mut store, &own, Some(Outcome::NotSent { reason: "ordered_elsewhere".into() }), NOW);
+    let other = Order { client_order_id: Uuid::from_u128(9), ..own.clone() };
+    take_over(&mut store, &claim(&other));
+    assert_eq!(state(&store, own.client_order_id), OrderState::NotSent);
+    assert_eq!(state(&store, other.client_order_id), OrderState::Unknown);
+    let row = store.orders(true).unwrap().remove(0);
+    assert_eq!(row.model, "baseline of inf-2");
+}
+
+#[test]
+fn what_its_owner_knew_ends_an_unknown_order() {
+    for (outcome, state_then) in [
+        (filled().unwrap(), OrderState::Filled),
+        (Outcome::NotSent { reason: "halted".into() }, OrderState::Rejected),
+        (Outcome::Rejected { reason: "no".into() }, OrderState::Rejected),
+        (unknown().unwrap(), OrderState::Unknown),
+    ] {
+        let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+        let mut store = disk.open();
+        take_over(&mut store, &claim(&order));
+        let reported = OrderStep::Reported(order.client_order_id, outcome.clone());
+        store.order_step(&reported, &identity(), NOW).unwrap();
+        assert_eq!(state(&store, order.client_order_id), state_then, "{outcome:?}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Claims whose outcome became known later, or that a member left which is gone: once a cycle, if there are any.
+
+use super::{Claims, OpenClaim};
+use crate::{
+    domain::{
+        cluster::shared::{Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value},
+        journal::{JournalError, OrderStep},
+        order::Outcome,
+        order_manager::{OrderJournal, OrderManager},
+        reconcile::Unproven,
+    },
+    signal_sender::JournalActorHandle,
+};
+use tracing::{info, warn};
+use uuid::Uuid;
+
+/// etcd takes at most 128 operations in a transaction.
+const READ_AT_ONCE: usize = 50;
+
+impl Claims {
+    /// Writes to the journal what the owners before left without an outcome, as orders of unknown outcome. Only after that may the
+    /// shards' symbols be ordered.
+    ///
+    /// # Errors
+    /// The journal cannot be written; it is tried again in the next cycle.
+    pub(in crate::signal_sender) async fn take_over(
+        &mut self,
+        manager: &mut OrderManager,
+        order_journal: &JournalActorHandle,
+    ) -> Result<(), JournalError> {
+        // No order is on its way between two cycles: what says so was cut off by a panic.
+        self.open.iter_mut().for_each(|it| it.is_on_its_way = false);
+        let (_, instance) = self.config.cell.names();
+        for inheritance in self.config.cell.inheritances() {
+            // This very process knows what became of its own.
+            let others = inheritance.claims.iter().filter(|claim| claim.instance != instance);
+            for claim in others {
+                order_journal.write(vec![OrderStep::TakenOver(Box::new(claim.clone()))]).await?;
+                manager.expect_unresolved();
+                warn!(
+                    stage = "send", error = "unknown", symbol = claim.order.symbol,
+                    client_order_id = %claim.order.client_order_id, member = claim.member,
+                    "the order was claimed by a member that is gone, and may or may not have been executed; it is not sent again"
+                );
+                self.watch(claim);
+            }
+            self.config.cell.noted(&inheritance);
+        }
+        Ok(())
+    }
+
+    /// Compares the orders of unknown outcome with their claims: if somebody else knew better, the journal learns it. Answers
+    /// whether etcd was asked successfully; if not, nothing may be proven by open positions.
+    pub(in crate::signal_sender) async fn compare(
+        &mut self,
+        unproven: &[Unproven],
+        order_journal: &JournalActorHandle,
+    ) -> bool {
+        let watched = self.open.iter().filter(|it| it.settlement.is_none() && !it.is_on_its_way);
+        let watched: Vec<_> = watched.map(|it| (it.claim.order.client_order_id, it.claim.order.key())).collect();
+        let others = unproven.iter().filter(|order| watched.iter().all(|(id, _)| *id != order.id));
+        let wanted: Vec<_> = watched.iter().cloned().chain(others.map(|order| (order.id, key_of(order)))).collect();
+        for some in wanted.chunks(READ_AT_ONCE) {
+            let reads = some.iter().map(|(_, key)| Span::one(key)).collect();
+            let Ok(done) = self.transact(Transaction { reads, ..Transaction::default() }).await else { return false };
+            for (index, (id, _)) in some.iter().enumerate() {
+                self.compared(*id, done.one(index), order_journal).await;
+            }
+        }
+        self.publish();
+        true
+    }
+
+    async fn compared(&mut self, id: Uuid, entry: Option<&Entry>, order_journal: &JournalActorHandle) {
+        let claim = entry.and_then(|entry| match &entry.value {
+            Some(Value::Claim(claim)) if claim.order.client_order_id == id => Some(&**claim),
+            _ => None,
+        });
+        match claim {
+            Some(claim) if claim.is_final() => {
+                let Some(outcome) = claim.outcome.clone() else { return };
+                info!(
+                    stage = "send", symbol = claim.order.symbol, client_order_id = %id, outcome = outcome.as_str(),
+                    "another member of the cluster knew the outcome of the order"
+                );
+                // An error means that the journal has a final outcome, or is broken; then it is asked again.
+                match order_journal.write(vec![OrderStep::Reported(id, outcome)]).await {
+                    Err(error) if error.is_broken() => {}
+                    Ok(()) | Err(_) => self.open.retain(|it| it.claim.order.client_order_id != id),
+                }
+            }
+            Some(claim) => self.watch(claim),
+            // etcd lost its data, or forgot it after a week: a person has to say what became of it.
+            None => self.open.retain(|it| it.claim.order.client_order_id != id),
+        }
+    }
+
+    /// Writes to etcd what the journal has learnt since: by a proof, or from a person.
+    pub(in crate::signal_sender) async fn follow(&mut self, order_journal: &JournalActorHandle) {
+        let ids = self.open_ids();
+        if !ids.is_empty() {
+            // The Journal logs the error, and the next cycle asks again.
+            for (id, outcome) in order_journal.outcomes(ids).await.unwrap_or_default() {
+                self.learnt(id, outcome);
+            }
+        }
+        self.settle().await;
+    }
+
+    fn learnt(&mut self, id: Uuid, outcome: Outcome) {
+        let open = self.open.iter_mut().filter(|it| it.settlement.is_none() && !it.is_on_its_way);
+        for it in open.filter(|it| it.claim.order.client_order_id == id) {
+            let is_news = !matches!(outcome, Outcome::Unknown { .. }) || it.claim.outcome.is_none();
+            if is_news {
+                it.claim.outcome = Some(outcome.clone());
+                it.settlement = Some(Settlement::new(&it.claim, outcome.clone(), true));
+            }
+        }
+        self.publish();
+    }
+
+    fn watch(&mut self, claim: &Claim) {
+        if self.open.iter().all(|it| it.claim.nonce != claim.nonce) {
+            let claim = claim.clone();
+            self.open.push(OpenClaim { claim, settlement: None, is_on_its_way: false });
+        }
+        self.publish();
+    }
+}
+
+/// The key of an order's claim.
+fn key_of(order: &Unproven) -> String {
+    let claimed = ClaimedOrder {
+        client_order_id: order.id,
+        symbol: order.symbol.as_str().into(),
+        gateway_name: order.gateway_name.clone(),
+        closes: order.closes,
+        side: order.side,
+        volume: order.volume,
+        stop_loss: 0.0,
+        take_profit: 0.0,
+        confidence: 0.0,
+        bar_close_time: order.bar_close_time,
+    };
+    claimed.key()
+}
