@@ -77,6 +77,20 @@ fn a_guard_keeps_members_away_and_they_keep_it_away() {
 }
 
 #[test]
+fn a_guard_that_came_in_between_keeps_a_member_from_registering() {
+    let mut etcd = FakeEtcd::default();
+    let mut member = Member::new(member_record("m", "m"), TERMS);
+    for _ in 0..2 {
+        step(&mut member, &mut etcd, 100);
+    }
+    // The claim alone: nothing else tells that somebody is there.
+    let claim = Value::Record(Box::new(member_record("g", "g").record));
+    etcd.transact(&Transaction { changes: vec![Change::put(key::CLAIM, claim)], ..Transaction::default() });
+    assert!(matches!(step(&mut member, &mut etcd, 100), Request::Transact(_)));
+    assert!(member.epoch().is_none() && etcd.read(&Span::folder(key::MEMBERS)).is_empty());
+}
+
+#[test]
 fn a_member_without_its_key_owns_nothing() {
     let mut etcd = FakeEtcd::default();
     let mut member = joined("m", &mut etcd, 100);

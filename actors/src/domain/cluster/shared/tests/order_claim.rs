@@ -116,6 +116,42 @@ fn a_lost_answer_is_read_back_by_its_nonce() {
 }
 
 #[test]
+fn only_its_own_nonce_makes_a_claim_ours() {
+    let (mut etcd, epoch) = owned();
+    let mut claim = order(epoch, 1);
+    step(&mut claim, &mut etcd, s(10));
+    // This attempt never arrives, and another one of the same owner does.
+    claim.ask(s(10), WALL * 1_000);
+    claim.failed(s(10));
+    assert_eq!(run(&mut order(epoch, 2), &mut etcd), Verdict::Made);
+    step(&mut claim, &mut etcd, s(11));
+    assert_eq!(claim.verdict(), Verdict::Refused(Suppression::OrderedElsewhere));
+    assert!(!claim.is_fresh_at(s(11)));
+}
+
+#[test]
+fn a_newer_bar_that_came_in_between_keeps_a_claim_from_being_made() {
+    for has_closed in [false, true] {
+        let (mut etcd, epoch) = owned();
+        if has_closed {
+            let mut close = order_claim(epoch, claimed_order("EURUSD", BAR, Some(4)), 9);
+            assert_eq!(run(&mut close, &mut etcd), Verdict::Made);
+            settle(Settlement::new(close.claim(), filled(), true), &mut etcd);
+        }
+        let mut claim = order(epoch, 1);
+        step(&mut claim, &mut etcd, s(10));
+        assert!(claim.is_ready() && !claim.is_attempted());
+        // Nothing else of what the claim is based on changes.
+        let (newer, revision) = (key::order("EURUSD", BAR + 60, None), etcd.revision + 1);
+        let newer_entry = Entry { key: newer.clone(), create_revision: revision, mod_revision: revision, ..entry() };
+        etcd.keys.insert(newer, newer_entry);
+        step(&mut claim, &mut etcd, s(10));
+        assert_eq!(claim.verdict(), Verdict::Refused(Suppression::OrderedElsewhere), "after a close: {has_closed}");
+        assert!(!etcd.keys.contains_key(&claim.claim().order.key()));
+    }
+}
+
+#[test]
 fn an_attempt_that_was_given_up_can_never_be_made() {
     let (mut etcd, epoch) = owned();
     let mut claim = order(epoch, 1);
