@@ -148,6 +148,8 @@ mod tests {
             "opposite",
             "position_limit",
             "stale_decision",
+            "ordered_elsewhere",
+            "claim_late",
         ];
         let page = include_str!("../../console/web/boot.js");
         let (_, list) = page.split_once("STOPS_ALL = new Set([").unwrap();
