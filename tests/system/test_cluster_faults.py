@@ -209,7 +209,7 @@ def test_random_faults_of_members_never_bring_an_order_twice(harness, etcd):
 
 
 @pytest.mark.full
-def test_a_thousand_random_faults_of_members_never_bring_an_order_twice(harness, etcd):
+def test_a_thousand_faults_of_members_repeat_no_order(harness, etcd):
     faults(harness, etcd, 1_000, "shared-full", tuple((number,) for number in NUMBERS), 5_400, True)
 
 

@@ -47,7 +47,7 @@ def test_the_demo_names_no_console_that_nobody_can_open():
     assert settings.get("SENTINEL__CONSOLE__ENABLED") == "false" or has_users
 
 
-def test_the_members_of_the_trial_have_settings_that_go_together(binary, tmp_path):
+def test_settings_of_the_pair_go_together(binary, tmp_path):
     """`sentinel check` with the flags and variables of each; only the places of files are others."""
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     members = {name: service for name, service in services.items() if name.startswith("member-")}

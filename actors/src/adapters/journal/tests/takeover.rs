@@ -49,7 +49,7 @@ fn a_claim_left_behind_is_an_order_of_unknown_outcome() {
 }
 
 #[test]
-fn what_this_daemon_did_not_send_another_one_may_have_sent() {
+fn what_we_did_not_send_another_may_have_sent() {
     for (outcome, state_then) in [
         (Some(Outcome::NotSent { reason: "claim_late".into() }), OrderState::Unknown),
         (None, OrderState::Unknown),

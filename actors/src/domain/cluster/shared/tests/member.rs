@@ -77,7 +77,7 @@ fn a_guard_keeps_members_away_and_they_keep_it_away() {
 }
 
 #[test]
-fn a_guard_that_came_in_between_keeps_a_member_from_registering() {
+fn a_guard_in_between_keeps_a_member_out() {
     let mut etcd = FakeEtcd::default();
     let mut member = Member::new(member_record("m", "m"), TERMS);
     for _ in 0..2 {

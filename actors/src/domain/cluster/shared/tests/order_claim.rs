@@ -130,7 +130,7 @@ fn only_its_own_nonce_makes_a_claim_ours() {
 }
 
 #[test]
-fn a_newer_bar_that_came_in_between_keeps_a_claim_from_being_made() {
+fn a_newer_bar_in_between_refuses_a_claim() {
     for has_closed in [false, true] {
         let (mut etcd, epoch) = owned();
         if has_closed {

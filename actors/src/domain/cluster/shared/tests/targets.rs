@@ -20,7 +20,7 @@ fn seen_at(name: &str, at: i64) -> MemberRecord {
 }
 
 #[test]
-fn a_member_stays_a_target_for_a_day_after_its_death() {
+fn a_dead_member_stays_a_target_for_a_day() {
     let dead = seen_at("dead", WALL - SEEN_FOR_S);
     let left = MemberRecord { has_left: true, ..seen_at("left", WALL) };
     let forgotten = seen_at("forgotten", WALL - SEEN_FOR_S - 1);
