@@ -336,7 +336,7 @@ def test_live_mode_without_a_claim_says_what_that_means(harness):
 
 
 @pytest.mark.parametrize("settings, said", [
-    ({"cluster.mode": "shared"}, 'cluster.mode: "shared" is a trial and not for real money yet'),
+    ({"cluster.mode": "shared"}, 'cluster.trial: must be "accepted" with cluster.mode = "shared", which is a trial'),
     ({"cluster.mode": "shared"}, "cluster.member: is needed with cluster.mode"),
     ({"cluster.mode": "shared", "cluster.member": "inf-1", "cluster.endpoints": "http://127.0.0.1:1", "gateway.dialect": "envelope"},
      "needs gateway.dialect"),

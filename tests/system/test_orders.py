@@ -20,6 +20,8 @@ OUTCOMES = [
     pytest.param(garbage, "unknown", id="garbage"),
     pytest.param(huge, "unknown", id="huge"),
 ]
+# Every order has to be sent, on a busy machine too.
+PATIENT = {"model.deadline_ms": 10_000, "gateway.deadline_ms": 1_000}
 EACH_DIALECT = pytest.mark.parametrize("dialect", DIALECTS)
 
 
@@ -37,7 +39,7 @@ def assert_counted(metrics, outcome: str):
 @pytest.mark.parametrize(("behaviour", "outcome"), OUTCOMES)
 def test_only_a_valid_reply_to_the_order_gives_an_outcome(harness, dialect, behaviour, outcome):
     gateway = harness.gateway(dialect, behaviour)
-    metrics = harness.start_live(gateway, "--cycles", "1").after_cycles(1)
+    metrics = harness.start_live(gateway, "--cycles", "1", settings=PATIENT).after_cycles(1)
     assert_counted(metrics, outcome)
     assert metrics("trading_cycles_failed_total") == (1 if outcome == "unknown" else 0)
     assert len(gateway.requests) == 1

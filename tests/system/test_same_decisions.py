@@ -17,7 +17,8 @@ from parts.market import HOUR, Market, bar
 MONDAY = 1_704_672_000
 COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 HOURS = {"1h": 1, "4h": 4, "1d": 24}
-LOOKBACK = {"data.lookback_bars": 120}
+# Every cycle has to decide, on a busy machine too.
+LOOKBACK = {"data.lookback_bars": 120, "model.deadline_ms": 10_000}
 
 
 class Moving(Market):

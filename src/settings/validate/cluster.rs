@@ -84,9 +84,9 @@ pub(in crate::settings) fn member(settings: &Settings, found: &mut Found) {
     );
     found.unless(
         settings.cluster.trial == TrialSetting::Accepted,
-        "cluster.mode",
-        "\"shared\" is a trial and not for real money yet: see \"Shared mode is a trial\" in actors/README.md. To try it on a demo \
-         account, set cluster.trial = \"accepted\"; with real money use guard",
+        "cluster.trial",
+        "must be \"accepted\" with cluster.mode = \"shared\", which is a trial and not for real money yet: see \"Shared mode is a trial\" \
+         in actors/README.md. With real money use guard",
     );
     found.unless(
         settings.cluster.member.is_some(),

@@ -49,22 +49,21 @@ class Harness:
         """Starts `sentinel run` with the market and the model, in dry run unless the arguments change that."""
         port = free_port()
         usual = {"metrics.bind": "127.0.0.1", "metrics.port": port, "data.base_url": self.market.url}
-        # Long, because a busy machine must not fail a cycle.
-        usual |= {"model.host": "127.0.0.1", "model.port": self.model.port, "model.deadline_ms": 5000}
+        usual |= {"model.host": "127.0.0.1", "model.port": self.model.port}
         # The market of the tests is always open; "auto" would close it at weekends.
         usual |= {"market.calendar": "always"}
         settings = usual | (settings or {})
         return self._start(["run", *args], environment(**variables(settings), **env), int(settings["metrics.port"]))
 
     def start_live(self, gateway: Gateway, *args: str, settings: dict[str, object] | None = None, **env: str) -> Daemon:
-        """Starts `sentinel run --live` with this gateway. The deadline for its answers is as short as a busy machine allows."""
+        """Starts `sentinel run --live` with this gateway, and a short deadline for its answers."""
         live = ["--live", "--dialect", gateway.name, "--account", ACCOUNT]
         # place_order has neither volume nor stops.
         stops = ("none", "none") if gateway.name == "place_order" else (str(STOP_LOSS), str(TAKE_PROFIT))
         live += ["--stop-loss", stops[0], "--take-profit", stops[1]]
         live += ["--gtw-host", "127.0.0.1", "--gtw-port", str(gateway.port)]
         # Live, the places of a price that is of no usual pair have to be said, and tests have such symbols.
-        usual = {"gateway.deadline_ms": 1000, "trading.digits": 5}
+        usual = {"gateway.deadline_ms": 400, "trading.digits": 5}
         if gateway.name in ("order_send", "place_order"):
             # One has no handshake, the other no volume: live mode requires a person's confirmation.
             usual["gateway.i_checked_it_by_hand"] = "true"
