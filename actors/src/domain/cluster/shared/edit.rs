@@ -62,6 +62,11 @@ impl Edit {
         }
     }
 
+    /// Whether it has to read before it can write: at first, after a failure, and as long as the state cannot be read.
+    pub const fn is_reading(&self) -> bool {
+        matches!(self.step, Step::Reading)
+    }
+
     /// The next transaction.
     pub fn ask(&self) -> Transaction {
         match &self.step {
