@@ -221,7 +221,7 @@ pub struct WriteSteps(pub Vec<OrderStep>);
 /// SignalSender -> Journal: read what is known of the outcomes of these orders.
 #[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Vec<(Uuid, Outcome)>, JournalError>")]
-pub struct ReadOutcomes(pub Vec<Uuid>);
+pub struct ReadOutcomes(pub Vec<(Uuid, i64)>);
 
 /// SignalSender -> Journal: what the gateway reported about the account in this cycle. Not answered and not waited for.
 #[derive(Debug, Clone, Message)]

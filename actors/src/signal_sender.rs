@@ -195,6 +195,7 @@ impl Sender {
         let (order_journal, mut claims) = (&self.config.journal, claims.lock().await);
         // The Journal logs the error. The shards stay as they are until it works.
         let _ = claims.take_over(manager, order_journal).await;
+        claims.find_own().await;
         let unproven = manager.unproven(order_journal).await;
         if claims.compare(&unproven, order_journal).await { claims.open_ids() } else { Vec::new() }
     }

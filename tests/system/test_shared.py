@@ -152,6 +152,25 @@ def test_a_halt_in_etcd_stops_every_member(harness, etcd, minutes):
     wait_until("orders again", lambda: len(gateway.requests) > sent, 30)
 
 
+def test_a_restarted_member_writes_what_only_its_journal_knows(harness, etcd, minutes):
+    gateway = harness.gateway("v43")
+    member = sharing(harness, gateway, 1, etcd.url, *MINUTELY)
+    wait_until("an order is settled", lambda: in_etcd(etcd, "orders/") and not in_etcd(etcd, "open/"), 150)
+    assert member.stop()[0] == 0 and not in_etcd(etcd, "open/")
+    # As if it had been killed before it wrote the outcome to etcd, and the next owner of the shard had not found out.
+    name, claim = next(iter(in_etcd(etcd, "orders/").items()))
+    lost = claim | {"outcome": {"outcome": "unknown", "reason": "inf-1 lost the shard"}}
+    write(etcd, name, lost)
+    write(etcd, f"open/{shard(claim['order']['symbol'])}/{name.removeprefix('orders/')}", lost)
+    write(etcd, "state", in_etcd(etcd, "state")["state"] | {"unknown": 1})
+    # It owns nothing.
+    write(etcd, "drain/inf-1", {"who": "person:alice", "at": int(time.time())})
+    again = sharing(harness, gateway, 1, etcd.url, *MINUTELY)
+    wait_until("etcd knows it", lambda: not in_etcd(etcd, "open/"), 60)
+    assert in_etcd(etcd, name)[name]["outcome"]["outcome"] == "filled"
+    assert in_etcd(etcd, "state")["state"]["unknown"] == 0 and not shards_of(again)
+
+
 def test_guards_and_members_refuse_each_other(harness, etcd):
     gateway = harness.gateway("v43")
     member = sharing(harness, gateway, 1, etcd.url)

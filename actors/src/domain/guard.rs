@@ -66,7 +66,9 @@ suppressions! {
     Handshake = "handshake", "the gateway has not answered the handshake, a harmless query before any order", [];
     Breaker = "breaker", "the gateway failed too often in a row, and the circuit breaker is open for a while",
         ["breaker.failures", "breaker.pause_s"];
-    Failures = "failures", "too many orders in a row were not filled; `sentinel resume` starts the count again",
+    Failures = "failures",
+        "too many orders in a row were not filled; `sentinel resume` starts the count again, or `sentinel cluster resume` in a \
+         cluster of members",
         ["guards.failures_in_a_row_max"];
     OrderLimit = "order_limit", "too many orders in the last hour or in the last 24 hours, all symbols together",
         ["guards.orders_per_hour_max", "guards.orders_per_day_max"];

@@ -12,7 +12,8 @@ use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// The time after which the positions of an order that became unknown can be trusted: the signature's maximum age of 5 s, and
-/// 2 s for a difference between clocks. The order was signed before it became unknown, so this is never too early.
+/// 2 s for a difference between clocks. The order was signed before it became unknown, so this is never too early. One of
+/// another member counts as unknown from when that one can have signed it last.
 pub const SETTLES_AFTER: Duration = Duration::from_secs(7);
 
 /// An order of unknown outcome, and the positions before it.

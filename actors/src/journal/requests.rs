@@ -58,8 +58,8 @@ impl Handler<ReadFills> for Journal {
 impl Handler<ReadOutcomes> for Journal {
     type Result = Result<Vec<(Uuid, Outcome)>, JournalError>;
 
-    fn handle(&mut self, ReadOutcomes(ids): ReadOutcomes, _: &mut Self::Context) -> Self::Result {
-        self.with_store(|store, _| store.outcomes_of(&ids))
+    fn handle(&mut self, ReadOutcomes(orders): ReadOutcomes, _: &mut Self::Context) -> Self::Result {
+        self.with_store(|store, _| store.outcomes_of(&orders))
     }
 }
 

@@ -2,6 +2,8 @@
 //! orders that a member left which is gone. A connection of its own, so that no order waits for the membership.
 
 mod follow_up;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     adapters::etcd::{self, Etcd},
@@ -69,6 +71,8 @@ pub(super) struct Claims {
     clock: Arc<dyn Clock>,
     metrics: Telemetry,
     open: Vec<OpenClaim>,
+    /// The membership, by its epoch, in which the claims of earlier runs of this member were read.
+    read_own_in: Option<i64>,
     /// Why etcd did not answer, as last logged; it is logged again only if it changes.
     trouble: String,
 }
@@ -80,7 +84,7 @@ impl Claims {
     /// See [`Etcd::new`].
     pub(super) fn new(config: ClaimsConfig, clock: Arc<dyn Clock>, metrics: Telemetry) -> io::Result<Self> {
         let etcd = Etcd::new(config.etcd.clone())?;
-        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), trouble: String::new() })
+        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new() })
     }
 
     /// Reads whether an order may be claimed. Nothing is written, here or in etcd.
@@ -218,7 +222,7 @@ impl Claims {
             Settled::Otherwise(other) => other,
         };
         let is_final = !matches!(in_etcd, Outcome::Unknown { .. });
-        if is_final && in_etcd.as_str() != outcome && outcome != "unknown" {
+        if contradict(in_etcd, settlement.outcome()) {
             error!(
                 stage = "send", error = "cluster", symbol = open.claim.order.symbol, client_order_id = %id, outcome,
                 in_etcd = in_etcd.as_str(),
@@ -247,6 +251,10 @@ impl Claims {
                     return None;
                 }
             }
+            if settlement.is_reading() {
+                // The state cannot be read; it is not asked for all the time.
+                return None;
+            }
         }
     }
 
@@ -258,7 +266,10 @@ impl Claims {
         while edit.ended().is_none() && Instant::now() < until {
             match self.transact(edit.ask()).await {
                 Ok(done) => edit.told(&done),
-                Err(_) => return false,
+                Err(()) => return false,
+            }
+            if edit.is_reading() {
+                return false;
             }
         }
         edit.ended().is_some()
@@ -314,6 +325,16 @@ impl Claims {
     fn wall_ms(&self) -> i64 {
         i64::try_from(self.clock.now().as_millis()).unwrap_or(i64::MAX)
     }
+}
+
+/// Whether two outcomes cannot both be true. That an order was rejected and that it was never sent say the same of the account.
+fn contradict(one: &Outcome, other: &Outcome) -> bool {
+    let executed = |outcome: &Outcome| match outcome {
+        Outcome::Filled { .. } => Some(true),
+        Outcome::Rejected { .. } | Outcome::NotSent { .. } => Some(false),
+        Outcome::Unknown { .. } => None,
+    };
+    matches!((executed(one), executed(other)), (Some(one), Some(other)) if one != other)
 }
 
 /// The label of a claim that was refused.

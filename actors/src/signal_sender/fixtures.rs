@@ -57,6 +57,11 @@ impl Handler<Event> for Metrics {
     }
 }
 
+/// Of which nobody reads anything.
+pub(super) fn telemetry() -> Telemetry {
+    Telemetry::from(Metrics::default().start().recipient())
+}
+
 pub(super) struct Setup {
     pub kind: DialectKind,
     pub live: bool,

@@ -63,9 +63,9 @@ impl OrderJournal for JournalActorHandle {
 }
 
 impl JournalActorHandle {
-    /// What is known of the outcomes of these orders; nothing of one that is on its way.
-    pub(super) async fn outcomes(&self, ids: Vec<Uuid>) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
-        self.outcomes.send(ReadOutcomes(ids)).await.unwrap_or_else(no_answer)
+    /// What is known of the outcomes of these orders, each with its claim's epoch; nothing of one that is on its way.
+    pub(super) async fn outcomes(&self, orders: Vec<(Uuid, i64)>) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
+        self.outcomes.send(ReadOutcomes(orders)).await.unwrap_or_else(no_answer)
     }
 }
 

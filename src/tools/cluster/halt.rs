@@ -40,30 +40,25 @@ pub(super) async fn halt(etcd: &mut Etcd, reason: &str, now_s: i64, as_json: boo
     ))
 }
 
-/// Ends a halt, and counts failures in a row anew.
+/// Ends a halt, and counts failures in a row anew, halted or not.
 ///
 /// # Errors
 /// Another halt came meanwhile, or etcd gave no usable answer.
 pub(super) async fn resume(etcd: &mut Etcd, as_json: bool) -> anyhow::Result<String> {
     let account = AccountView::read(etcd).await?;
     let halt = account.state.context(UNREADABLE)?.halt;
-    if let Some(halt) = &halt
-        && edit(etcd, Wish::Resume { generation: halt.generation }).await?.is_none()
-    {
+    let generation = halt.as_ref().map_or(0, |halt| halt.generation);
+    if edit(etcd, Wish::Resume { generation }).await?.is_none() {
         bail!("another halt came meanwhile, and stays: see `sentinel cluster status`, then try again");
     }
     if as_json {
         return Ok(serde_json::to_string_pretty(&json!({"halt": null, "ended": halt}))?);
     }
     let ended = match halt {
-        Some(halt) => format!(
-            "the halt of {} by {} is over, and failures in a row count anew",
-            moment(halt.at),
-            one_line(&halt.who)
-        ),
+        Some(halt) => format!("the halt of {} by {} is over", moment(halt.at), one_line(&halt.who)),
         None => "the account was not halted".into(),
     };
-    Ok(format!("{ended}. A machine's own kill switch (`sentinel halt`) is another one"))
+    Ok(format!("{ended}; failures in a row count anew. A machine's own kill switch (`sentinel halt`) is another one"))
 }
 
 /// The state after the change; `None` if it is refused.

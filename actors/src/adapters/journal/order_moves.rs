@@ -47,6 +47,11 @@ pub(super) fn advance(
     note(transaction, &id, to, (who, text), now)
 }
 
+/// What the step `sending` says of the claim under which it is sent.
+pub(super) fn under_epoch(epoch: i64) -> String {
+    format!("claim epoch {epoch}")
+}
+
 /// Takes the position of a filled order as closed.
 pub(super) fn mark_closed(
     transaction: &Connection,

@@ -2,7 +2,7 @@
 
 use super::{
     Identity, Store, broken, millis,
-    order_moves::{DAEMON, Details, advance, note, state_of},
+    order_moves::{DAEMON, Details, advance, note, state_of, under_epoch},
     orders::{and_open_orders, as_text},
     takeover::{report, take_over},
 };
@@ -90,7 +90,7 @@ fn take(transaction: &Connection, step: &OrderStep, identity: &Identity, now: Du
             Ok(())
         }
         OrderStep::Sending(id, epoch) => {
-            let under = epoch.map(|epoch| format!("claim epoch {epoch}"));
+            let under = epoch.map(under_epoch);
             let who = (DAEMON, under.as_deref());
             advance(transaction, *id, |_| OrderState::Sending, &Details::default(), who, now)
         }

@@ -3,11 +3,16 @@
 
 use super::{
     Identity, Store, broken, millis,
-    order_moves::{Details, advance, note, state_of},
+    order_moves::{Details, advance, note, state_of, under_epoch},
     orders::{as_text, parsed},
 };
-use crate::domain::{cluster::shared::Claim, journal::JournalError, order::Outcome, order_state::OrderState};
-use rusqlite::{Connection, Row, params};
+use crate::domain::{
+    cluster::shared::{AGE_MAX, Claim},
+    journal::JournalError,
+    order::Outcome,
+    order_state::OrderState,
+};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -15,19 +20,22 @@ use uuid::Uuid;
 const CLUSTER: &str = "cluster";
 
 impl Store {
-    /// What the journal knows of the outcomes of these orders; nothing of one that it does not have, or that is on its way.
+    /// What the journal knows of the outcomes of these orders, each with its claim's epoch; nothing of one that it does not have, or
+    /// that is on its way. That it was not sent is known only if the claim is this journal's own.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn outcomes_of(&self, ids: &[Uuid]) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
+    pub fn outcomes_of(&self, orders: &[(Uuid, i64)]) -> Result<Vec<(Uuid, Outcome)>, JournalError> {
         let sql =
             "SELECT state, coalesce(reason, ''), coalesce(ticket, 0), price, filled_volume FROM orders WHERE id = ?1";
         let read = || {
             let mut select = self.connection.prepare_cached(sql)?;
             let mut found = Vec::new();
-            for id in ids {
-                for outcome in select.query_map([id.to_string()], outcome)? {
-                    found.extend(outcome?.map(|outcome| (*id, outcome)));
+            for (id, epoch) in orders {
+                let Some(outcome) = select.query_row([id.to_string()], outcome).optional()?.flatten() else { continue };
+                let says_unsent = matches!(outcome, Outcome::NotSent { .. });
+                if !says_unsent || is_own(&self.connection, *id, *epoch)? {
+                    found.push((*id, outcome));
                 }
             }
             Ok(found)
@@ -47,8 +55,16 @@ fn outcome(row: &Row<'_>) -> rusqlite::Result<Option<Outcome>> {
     })
 }
 
+/// Whether an order was tried by a daemon with this journal under this claim, and not by another member of the cluster: the journal
+/// has the claim's epoch before the claim is made, and no two processes ever have the same one.
+fn is_own(connection: &Connection, id: Uuid, epoch: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = ?1 AND state = 'sending' AND note = ?2)";
+    let mut select = connection.prepare_cached(sql)?;
+    select.query_row(params![id.to_string(), under_epoch(epoch)], |row| row.get(0))
+}
+
 /// Writes a claim whose owner is gone as an order of unknown outcome. What the journal knows better stays: that it was filled or
-/// rejected. That this daemon once tried the same order and sent nothing says nothing about the other one's attempt.
+/// rejected, or not sent under this very claim. That this daemon sent nothing in another attempt says nothing about this one.
 pub(super) fn take_over(
     transaction: &Connection,
     claim: &Claim,
@@ -58,6 +74,7 @@ pub(super) fn take_over(
     let id = claim.order.client_order_id;
     match state_of(transaction, id) {
         Ok(OrderState::Filled | OrderState::Rejected | OrderState::Unknown) => return Ok(()),
+        Ok(OrderState::NotSent) if is_own(transaction, id, claim.epoch).map_err(broken)? => return Ok(()),
         Ok(_) | Err(JournalError::NoSuchOrder(_)) => {}
         Err(error) => return Err(error),
     }
@@ -97,7 +114,8 @@ fn insert(
         order.take_profit,
         order.confidence,
         claim.at_ms,
-        millis(now),
+        // Its owner may send it for so long after it lost the shard, if it has not noticed yet. A proof counts from then.
+        millis(now + AGE_MAX),
         order.gateway_name,
         order.closes,
         claim.tickets_before.as_deref().map(as_text),

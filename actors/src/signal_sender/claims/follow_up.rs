@@ -3,7 +3,11 @@
 use super::{Claims, OpenClaim};
 use crate::{
     domain::{
-        cluster::shared::{Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value},
+        cluster::{
+            Authority,
+            shared::{Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value, key},
+        },
+        guard::Suppression,
         journal::{JournalError, OrderStep},
         order::Outcome,
         order_manager::{OrderJournal, OrderManager},
@@ -31,22 +35,63 @@ impl Claims {
         // No order is on its way between two cycles: what says so was cut off by a panic.
         self.open.iter_mut().for_each(|it| it.is_on_its_way = false);
         let (_, instance) = self.config.cell.names();
+        let mut taken = Ok(());
         for inheritance in self.config.cell.inheritances() {
             // This very process knows what became of its own.
             let others = inheritance.claims.iter().filter(|claim| claim.instance != instance);
-            for claim in others {
-                order_journal.write(vec![OrderStep::TakenOver(Box::new(claim.clone()))]).await?;
-                manager.expect_unresolved();
-                warn!(
-                    stage = "send", error = "unknown", symbol = claim.order.symbol,
-                    client_order_id = %claim.order.client_order_id, member = claim.member,
-                    "the order was claimed by a member that is gone, and may or may not have been executed; it is not sent again"
-                );
-                self.watch(claim);
+            // One that cannot be written keeps its own shard waiting, and no other.
+            match self.inherit(others, manager, order_journal).await {
+                Ok(()) => self.config.cell.noted(&inheritance),
+                Err(error) => taken = taken.and(Err(error)),
             }
-            self.config.cell.noted(&inheritance);
+        }
+        taken
+    }
+
+    async fn inherit(
+        &mut self,
+        claims: impl Iterator<Item = &Claim>,
+        manager: &mut OrderManager,
+        order_journal: &JournalActorHandle,
+    ) -> Result<(), JournalError> {
+        for claim in claims {
+            let id = claim.order.client_order_id;
+            order_journal.write(vec![OrderStep::TakenOver(Box::new(claim.clone()))]).await?;
+            self.watch(claim);
+            manager.expect_unresolved();
+            let known = order_journal.outcomes(vec![(id, claim.epoch)]).await?;
+            if let Some((_, outcome)) = known.first().filter(|(_, it)| !matches!(it, Outcome::Unknown { .. })) {
+                let outcome = outcome.as_str();
+                info!(stage = "send", symbol = claim.order.symbol, client_order_id = %id, outcome,
+                    "the order had no outcome in etcd; the journal knows it");
+                continue;
+            }
+            warn!(
+                stage = "send", error = "unknown", symbol = claim.order.symbol, client_order_id = %id, member = claim.member,
+                "the order was claimed by a member that is gone, and may or may not have been executed; it is not sent again"
+            );
         }
         Ok(())
+    }
+
+    /// Watches the claims without a final outcome that earlier runs of this member left, whoever owns their shards now: what became
+    /// of them may be known to nobody but this journal. Once in each membership, because nobody can add one under an older name.
+    pub(in crate::signal_sender) async fn find_own(&mut self) {
+        let membership = self.config.cell.standing().and_then(|standing| standing.epoch);
+        if membership.is_none() || membership == self.read_own_in {
+            return;
+        }
+        let reads = vec![Span::folder(key::OPEN)];
+        let Ok(done) = self.transact(Transaction { reads, ..Transaction::default() }).await else { return };
+        let (member, _) = self.config.cell.names();
+        for entry in done.span(0) {
+            if let Some(Value::Claim(claim)) = &entry.value
+                && claim.member == member
+            {
+                self.watch(claim);
+            }
+        }
+        self.read_own_in = membership;
     }
 
     /// Compares the orders of unknown outcome with their claims: if somebody else knew better, the journal learns it. Answers
@@ -97,10 +142,11 @@ impl Claims {
 
     /// Writes to etcd what the journal has learnt since: by a proof, or from a person.
     pub(in crate::signal_sender) async fn follow(&mut self, order_journal: &JournalActorHandle) {
-        let ids = self.open_ids();
-        if !ids.is_empty() {
+        let open = self.open.iter().filter(|it| it.settlement.is_none() && !it.is_on_its_way);
+        let open: Vec<_> = open.map(|it| (it.claim.order.client_order_id, it.claim.epoch)).collect();
+        if !open.is_empty() {
             // The Journal logs the error, and the next cycle asks again.
-            for (id, outcome) in order_journal.outcomes(ids).await.unwrap_or_default() {
+            for (id, outcome) in order_journal.outcomes(open).await.unwrap_or_default() {
                 self.learnt(id, outcome);
             }
         }
@@ -113,7 +159,7 @@ impl Claims {
             let is_news = !matches!(outcome, Outcome::Unknown { .. }) || it.claim.outcome.is_none();
             if is_news {
                 it.claim.outcome = Some(outcome.clone());
-                it.settlement = Some(Settlement::new(&it.claim, outcome.clone(), true));
+                it.settlement = Some(Settlement::new(&it.claim, outcome.clone(), is_failure(&outcome)));
             }
         }
         self.publish();
@@ -126,6 +172,11 @@ impl Claims {
         }
         self.publish();
     }
+}
+
+/// Whether the gateway is to blame: what a rule gave up at the last moment says nothing about it.
+fn is_failure(outcome: &Outcome) -> bool {
+    !matches!(outcome, Outcome::NotSent { reason } if Suppression::named(reason).is_some())
 }
 
 /// The key of an order's claim.

@@ -40,11 +40,15 @@ fn a_claim_left_behind_is_an_order_of_unknown_outcome() {
     take_over(&mut store, &claim(&order));
     assert_eq!(events(&store, order.client_order_id), [("unknown".to_owned(), "cluster".to_owned())]);
     let found = unproven(&mut store);
-    assert_eq!(found, [claim(&order).unproven(NOW)], "with all that a proof needs");
+    // Its owner may have sent it two seconds later.
+    let since = NOW + Duration::from_secs(2);
+    assert_eq!(found, [claim(&order).unproven(since)], "with all that a proof needs");
+    assert!(!found[0].is_provable(NOW + Duration::from_secs(8), "v43"));
+    assert!(found[0].is_provable(NOW + Duration::from_secs(9), "v43"));
     let proven = OrderStep::Proven(order.client_order_id, Proof::Filled { ticket: 6 });
     store.order_step(&proven, &identity(), NOW).unwrap();
     take_over(&mut store, &claim(&order));
-    let known = store.outcomes_of(&[order.client_order_id, Uuid::from_u128(2)]).unwrap();
+    let known = store.outcomes_of(&[(order.client_order_id, 5), (Uuid::from_u128(2), 5)]).unwrap();
     assert_eq!(known, [(order.client_order_id, Outcome::Filled { ticket: 6, price: None, volume: None })]);
 }
 
@@ -63,6 +67,22 @@ fn what_we_did_not_send_another_may_have_sent() {
         take_over(&mut store, &claim(&order));
         assert_eq!(state(&store, order.client_order_id), state_then, "{outcome:?}");
     }
+}
+
+#[test]
+fn what_was_not_sent_under_this_very_claim_stays_so() {
+    let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+    let (mut store, id) = (disk.open(), order.client_order_id);
+    let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before: None };
+    store.order_steps(&[intent, OrderStep::Sending(id, Some(5))], &identity(), NOW).unwrap();
+    store.order_step(&OrderStep::GivenUp(id, "claim_late"), &identity(), NOW).unwrap();
+    take_over(&mut store, &claim(&order));
+    assert_eq!(state(&store, id), OrderState::NotSent, "its restarted daemon owns the shard");
+    let not_sent = Outcome::NotSent { reason: "claim_late".into() };
+    assert_eq!(store.outcomes_of(&[(id, 5)]).unwrap(), [(id, not_sent)]);
+    assert_eq!(store.outcomes_of(&[(id, 6)]).unwrap(), [], "of another member's attempt nothing is known");
+    take_over(&mut store, &Claim { epoch: 6, ..claim(&order) });
+    assert_eq!(state(&store, id), OrderState::Unknown);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub struct AccountState {
     /// order counts for up to a minute longer than an hour or a day. Dropped by number, not by age, so that no wrong clock makes
     /// the others forget.
     pub orders: BTreeMap<i64, u32>,
-    /// Orders in a row that were not filled. A proof changes nothing: it comes too late to say in which row.
+    /// Orders in a row that were not filled, since the last fill that became known or a person's wish to go on.
     pub failures_in_a_row: u32,
     /// Claims without an outcome.
     pub in_flight: u32,
@@ -117,12 +117,14 @@ impl AccountState {
         if matches!(after, Outcome::Unknown { .. }) {
             next.unknown = next.unknown.saturating_add(1);
         }
-        if before.is_none() && !is_close {
-            match after {
-                Outcome::Filled { .. } => next.failures_in_a_row = 0,
-                _ if is_failure => next.failures_in_a_row = next.failures_in_a_row.saturating_add(1),
-                _ => {}
+        match after {
+            _ if is_close => {}
+            // Also if that was unknown until now.
+            Outcome::Filled { .. } => next.failures_in_a_row = 0,
+            _ if before.is_none() && is_failure => {
+                next.failures_in_a_row = next.failures_in_a_row.saturating_add(1);
             }
+            _ => {}
         }
         next
     }
@@ -149,7 +151,14 @@ impl AccountState {
     /// The state with orders allowed again, if the halt is still the one that was named; the failures are counted anew.
     pub fn resumed(&self, generation: u64) -> Option<Self> {
         self.halt.as_ref().filter(|halt| halt.generation == generation)?;
-        Some(Self { halt: None, failures_in_a_row: 0, generation: self.generation.saturating_add(1), ..self.clone() })
+        Some(Self { halt: None, generation: self.generation.saturating_add(1), ..self.counted_anew() })
+    }
+
+    /// The state with the failures counted anew: too many of them stop orders without a halt, and nothing but a fill or a person
+    /// ends that.
+    #[must_use]
+    pub fn counted_anew(&self) -> Self {
+        Self { failures_in_a_row: 0, ..self.clone() }
     }
 
     /// Never goes back to an earlier day, because the clock of a member may be behind.

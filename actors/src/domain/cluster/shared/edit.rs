@@ -20,9 +20,9 @@ pub enum Wish {
         /// When, unix seconds.
         at: i64,
     },
-    /// Claim orders again.
+    /// Claim orders again, and count failures in a row anew, halted or not.
     Resume {
-        /// The halt's [`generation`](super::account::Halt::generation).
+        /// The halt's [`generation`](super::account::Halt::generation); 0 if there was none.
         generation: u64,
     },
     /// Note this equity if it is the first of its day.
@@ -62,6 +62,11 @@ impl Edit {
         }
     }
 
+    /// Whether it has to read before it can write: at first, after a failure, and as long as the state cannot be read.
+    pub const fn is_reading(&self) -> bool {
+        matches!(self.step, Step::Reading)
+    }
+
     /// The next transaction.
     pub fn ask(&self) -> Transaction {
         match &self.step {
@@ -97,7 +102,7 @@ impl Edit {
                 }
             }
             // Also if its answer was lost.
-            Wish::Resume { .. } if state.halt.is_none() => state.clone(),
+            Wish::Resume { .. } if state.halt.is_none() => state.counted_anew(),
             Wish::Resume { generation } => match state.resumed(*generation) {
                 Some(next) => next,
                 None => return Step::Over(None),

@@ -88,7 +88,7 @@ impl Settlement {
     }
 
     /// Whether it has to read before it can write: at first, after a failure, and as long as the state cannot be read.
-    pub(super) const fn is_reading(&self) -> bool {
+    pub const fn is_reading(&self) -> bool {
         matches!(self.step, Step::Reading)
     }
 

@@ -75,7 +75,10 @@ fn orders_in_flight_count_as_failures_until_they_are_known() {
     let failed = two.settled(None, &unknown(), false, true);
     assert_eq!((failed.in_flight, failed.unknown, failed.failures_in_a_row), (1, 1, 1));
     let proven = failed.settled(Some(&unknown()), &filled(), false, true);
-    assert_eq!((proven.in_flight, proven.unknown, proven.failures_in_a_row), (1, 0, 1));
+    assert_eq!((proven.in_flight, proven.unknown, proven.failures_in_a_row), (1, 0, 0), "a late fill is a fill");
+    let rejected = Outcome::Rejected { reason: "no money".into() };
+    assert_eq!(failed.settled(Some(&unknown()), &rejected, false, true).failures_in_a_row, 1, "it counts once");
+    assert_eq!(failed.settled(Some(&unknown()), &filled(), true, true).failures_in_a_row, 1, "a close is none");
 }
 
 #[test]

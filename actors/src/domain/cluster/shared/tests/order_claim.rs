@@ -248,17 +248,36 @@ fn what_a_new_owner_calls_unknown_is_not_sent() {
     }
 }
 
+fn edit(wish: Wish, etcd: &mut FakeEtcd) -> Option<AccountState> {
+    let mut edit = Edit::new(wish);
+    for _ in 0..3 {
+        let done = etcd.transact(&edit.ask()).unwrap();
+        edit.told(&done);
+    }
+    edit.ended().unwrap().cloned()
+}
+
+#[test]
+fn a_person_ends_failures_in_a_row_without_a_halt() {
+    let (mut etcd, epoch) = owned();
+    let limited = |nonce| {
+        let claim = order(epoch, nonce).claim().clone();
+        OrderClaim::new(claim, Limits { failures_in_a_row_max: 5, ..Limits::default() }, None)
+    };
+    let failed = AccountState { failures_in_a_row: 5, ..AccountState::default() };
+    let put = Change::put(key::STATE, Value::State(Box::new(failed)));
+    etcd.transact(&Transaction { changes: vec![put], ..Transaction::default() });
+    assert_eq!(run(&mut limited(1), &mut etcd), Verdict::Refused(Suppression::Failures));
+    assert_eq!(edit(Wish::Resume { generation: 0 }, &mut etcd).unwrap().failures_in_a_row, 0);
+    assert_eq!(run(&mut limited(2), &mut etcd), Verdict::Made);
+    // A halt that a person did not see stays.
+    edit(Wish::Halt { who: "alice".into(), reason: "news".into(), at: WALL }, &mut etcd);
+    assert_eq!(edit(Wish::Resume { generation: 0 }, &mut etcd), None);
+}
+
 #[test]
 fn a_halt_is_ended_by_its_own_generation() {
     let (mut etcd, epoch) = owned();
-    let edit = |wish: Wish, etcd: &mut FakeEtcd| {
-        let mut edit = Edit::new(wish);
-        for _ in 0..3 {
-            let done = etcd.transact(&edit.ask()).unwrap();
-            edit.told(&done);
-        }
-        edit.ended().unwrap().cloned()
-    };
     let halt = |reason: &str| Wish::Halt { who: "alice".into(), reason: reason.into(), at: WALL };
     let mut begun = order(epoch, 1);
     step(&mut begun, &mut etcd, s(10));
