@@ -311,12 +311,15 @@ impl Authority for MemberCell {
         let (state, now) = (self.lock(), self.clock.boottime());
         let member = state.ownership.member();
         let is_trusted = !state.is_leaving && member.is_trusted_at(now);
-        let is_ours = |shard: Shard| is_trusted && state.ownership.shard(shard).is_some();
+        // A shard that is still being taken over, or given back, is ordered by nobody.
+        let is_owned = |shard| matches!(state.ownership.shard(shard), Some((Phase::Owned | Phase::Draining, _)));
+        let is_ours = |shard: Shard| is_trusted && is_owned(shard);
         Some(Membership {
             members: member.view().members().count(),
             shards: Shard::all().map(|shard| (shard, is_ours(shard))).collect(),
             rebalances: state.rebalances,
             claims_open: state.claims_open,
+            halt: member.view().halt(),
         })
     }
 }

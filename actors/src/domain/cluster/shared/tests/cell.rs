@@ -108,6 +108,35 @@ fn a_shard_is_ordered_after_its_bars_and_its_inheritance() {
 }
 
 #[test]
+fn a_halt_in_etcd_is_known_to_every_member() {
+    let mut world = World::new();
+    let cell = world.cell("m1");
+    world.run(20, &[&cell], false);
+    assert_eq!(cell.membership().unwrap().halt, None);
+    let halted = AccountState::default().halted("alice on inf\n".into(), "news".into(), WALL);
+    let put = |value| Transaction { changes: vec![Change::put(key::STATE, value)], ..Transaction::default() };
+    world.etcd.transact(&put(Value::State(Box::new(halted))));
+    world.run(3, &[&cell], false);
+    let said = "halted in etcd for all members by alice on inf: news; `sentinel cluster resume` ends it";
+    assert_eq!(cell.membership().unwrap().halt.as_deref(), Some(said));
+    // What a later version wrote stops orders, too.
+    world.etcd.keys.get_mut(key::STATE).unwrap().value = None;
+    world.run(3, &[&cell], false);
+    assert!(cell.membership().unwrap().halt.unwrap().contains("cannot be read"));
+}
+
+#[test]
+fn a_shard_that_is_not_ordered_has_no_owner() {
+    let mut world = World::new();
+    let cell = world.cell("m1");
+    let shown = |cell: &MemberCell| cell.membership().unwrap().shards.iter().filter(|(_, is_ours)| *is_ours).count();
+    world.run(20, &[&cell], false);
+    assert_eq!((shown(&cell), cell.held().len()), (0, SHARDS), "its journal and its bars are not there yet");
+    cycle(&cell);
+    assert_eq!(shown(&cell), SHARDS);
+}
+
+#[test]
 fn without_etcd_it_decides_on_and_may_not_send() {
     let mut world = World::new();
     let (cell, symbol) = (world.cell("m1"), Symbol::new("EURUSD"));
