@@ -60,7 +60,9 @@
 //! A member without etcd goes on to decide and sends nothing: after 10 s its trust is over, after 15 s its lease, and the others take
 //! its shards with their next look, 2 s later. Its orders on their way get their outcome when it is back: who knows an outcome
 //! replaces `unknown`. If etcd has no quorum nobody orders. If etcd lost its data, the first member leaves all bars until about a
-//! minute later, because nobody knows who ordered them; the limits begin anew.
+//! minute later, because nobody knows who ordered them, and halts the account: the limits begin anew, and a halt may have been lost.
+//! A person looks and resumes. The very first member of an account does the same: nothing in etcd tells the two apart, and the
+//! journal of a new machine does not, either.
 
 mod account;
 mod cell;
