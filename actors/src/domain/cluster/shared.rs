@@ -53,7 +53,7 @@
 //!
 //! Without memory, members that see each other at different times would want different owners. So the plan is in etcd, and all
 //! go by it; any member may propose the next one ([`planner`]). A shard whose owner is gone or drained moves at once, all else at
-//! most once in 60 s. The plan is only a wish: what may be ordered is decided by `shards/NN` alone.
+//! most once in 60 s. A member that is drained, or whose settings are not those of who trades, counts as gone there. The plan is only a wish: what may be ordered is decided by `shards/NN` alone.
 //!
 //! # A partition
 //!

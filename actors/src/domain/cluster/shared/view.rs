@@ -100,6 +100,30 @@ impl View {
         })
     }
 
+    /// Whose settings count if members have different ones: the oldest live member that owns a shard; if none does, the oldest.
+    /// So who joins with others never takes anything from those that trade.
+    fn settled_member(&self) -> Option<(&str, &str)> {
+        let owns =
+            |name: &str| Shard::all().any(|shard| self.owner(shard).flatten().is_some_and(|it| it.member == name));
+        let known = self.members.iter().filter_map(|entry| match &entry.value {
+            Some(Value::Member(member)) if !member.settings.is_empty() => {
+                let name = member.record.member.as_str();
+                Some((!owns(name), entry.create_revision, (name, member.settings.as_str())))
+            }
+            _ => None,
+        });
+        known.min().map(|(_, _, settled)| settled)
+    }
+
+    /// Who has other settings than this live member, if it must own nothing because of that.
+    pub fn differs_from(&self, name: &str) -> Option<&str> {
+        let Some(Value::Member(own)) = &self.member(name)?.value else {
+            return None;
+        };
+        let (settled, settings) = self.settled_member()?;
+        (!own.settings.is_empty() && own.settings != settings).then_some(settled)
+    }
+
     /// When this name was last written to `seen/`, as a revision; 0 if it never was.
     pub fn seen_revision(&self, name: &str) -> i64 {
         let wanted = key::seen(name);
