@@ -3,7 +3,7 @@
 
 use crate::{
     process::host_name,
-    settings::{ClusterMode, Gateway, Resolved},
+    settings::{ClusterMode, Gateway, Recorded, Resolved},
 };
 use anyhow::{Context, bail};
 use sentinel_actors::{
@@ -73,6 +73,7 @@ impl Claim {
             region: cluster.region.clone(),
             has_flapped: false,
             has_left: false,
+            settings: Recorded::of(settings).fingerprint_of_members()?,
         };
         let cell = MemberCell::new(Ownership::new(Member::new(me, terms)), clock.clone());
         let keeper = MemberKeeper::new(MemberConfig { etcd: settings.etcd(account), terms, clock, cell: cell.clone() });

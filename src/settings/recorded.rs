@@ -15,7 +15,11 @@ use sentinel_actors::{
     fetcher::{MarketClock, OnGap},
 };
 use serde::{Deserialize, Serialize};
-use std::{collections::HashMap, time::Duration};
+use sha2::{Digest, Sha256};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 /// The settings of a decision.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -119,6 +123,19 @@ impl Recorded {
             app_version,
             settings: serde_json::to_string(&recorded)?,
         })
+    }
+
+    /// Of what all members of a cluster must have in common: the account's limits, symbols with the broker's names, interval and model.
+    /// Not its address, because each may ask a server of its own, and not what a symbol's owner decides with alone.
+    ///
+    /// # Errors
+    /// The settings cannot be written as JSON; no setting is known to do that.
+    pub fn fingerprint_of_members(&self) -> serde_json::Result<String> {
+        let symbols: BTreeMap<_, _> = self.symbols.iter().map(|it| (&it.name, &it.gateway_name)).collect();
+        let limits = (self.orders_per_hour_max, self.orders_per_day_max, self.cooldown_s, self.failures_in_a_row_max);
+        let sizes = (self.positions_max, self.volume_max, self.opposite, self.loss_pct_per_day_max);
+        let text = serde_json::to_string(&(limits, sizes, symbols, &self.interval, &self.model))?;
+        Ok(Sha256::digest(text).iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Length of a bar.

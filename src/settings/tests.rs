@@ -52,6 +52,29 @@ fn a_later_layer_overrides_an_earlier_one() {
 }
 
 #[test]
+fn members_share_limits_symbols_interval_and_model() {
+    let of = |text: &str| {
+        let (_file, sources) = with_file(text, &[]);
+        Recorded::of(&Settings::load(&sources).unwrap()).fingerprint_of_members().unwrap()
+    };
+    let all = of("");
+    assert_eq!(all.len(), 16);
+    for own in ["[metrics]\nport = 1001\n", "[model]\nhost = \"other\"\n"] {
+        assert_eq!(of(own), all, "{own}");
+    }
+    for shared in [
+        "[guards]\norders_per_day_max = 7\n",
+        "[guards]\nloss_pct_per_day_max = 7.5\n",
+        "[data]\ninterval = \"5m\"\n",
+        "[model]\nname = \"other\"\n",
+        "[[symbols]]\nname = \"GBPJPY\"\n",
+        "[[symbols]]\nname = \"EURUSD\"\ngateway_name = \"EURUSDm\"\n",
+    ] {
+        assert_ne!(of(shared), all, "{shared}");
+    }
+}
+
+#[test]
 fn an_empty_variable_is_an_unset_one() {
     let settings = Settings::load(&sources(&[("METRICS_PORT", ""), ("SENTINEL__MODEL__PORT", "")])).unwrap();
     assert_eq!((settings.metrics.port, settings.model.port), (8000, 5001));

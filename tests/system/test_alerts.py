@@ -30,6 +30,7 @@ CRITICAL = {
     "SentinelAccountNotHeld": NO_TRADING,
     "SentinelTwoOwners": OUTCOME_UNKNOWN,
     "SentinelShardsNotOwned": NO_TRADING,
+    "SentinelClusterHalted": NO_TRADING,
     "SentinelShardOwnedTwice": OUTCOME_UNKNOWN,
     "SentinelClaimUnsettled": OUTCOME_UNKNOWN,
     "SentinelNotReady": NO_TRADING,

@@ -209,5 +209,5 @@ def test_the_daemon_exposes_every_series_of_the_rules(harness):
     assert len(wanted) > 15
     # Shown once the gateway of a live daemon has told them, or where an account is claimed.
     later = {"account_balance", "account_unexplained", "cluster_leader", "cluster_dead_holder"}
-    later |= {"cluster_shard_owner", "cluster_claims_unsent", "cluster_members"}
+    later |= {"cluster_shard_owner", "cluster_claims_unsent", "cluster_halted", "cluster_members"}
     assert wanted - exposed <= {f"sentinel_{name}" for name in later}

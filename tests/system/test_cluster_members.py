@@ -10,7 +10,7 @@ import yaml
 
 from parts.daemon import free_port, wait_until
 from parts.etcd import Etcd, Proxy
-from parts.guarded import guarded
+from parts.guarded import guarded, sharing
 from parts.harness import ACCOUNT
 from parts.members import claim, get, join, put, record
 from parts.prometheus import Prometheus
@@ -117,6 +117,23 @@ def test_a_halt_of_all_members_is_in_etcd(harness, etcd):
     etcd.stop()
     code, _, fault = cluster(harness, etcd.url, "halt")
     assert code == 1 and "`sentinel halt` on each machine needs no etcd" in fault, fault
+
+
+def test_an_etcd_without_data_halts_until_a_person_resumes(harness, etcd):
+    gateway = harness.gateway("v43")
+    daemon = sharing(harness, gateway, 1, etcd.url)
+    daemon.wait_serving(60).wait_metrics("it is halted", lambda m: m("cluster_halted") == 1, 60)
+    [check] = [check for check in json.loads(daemon.get("/health")[2])["checks"] if check["name"] == "kill_switch"]
+    assert check["status"] == "degraded" and "by inf-1: etcd knew nothing" in check["detail"], check
+    assert "`sentinel cluster resume`" in check["detail"] and "etcd knew nothing" in daemon.output(), check
+    assert "HALTED for all members by inf-1" in good(harness, etcd.url, "status")
+    assert "the halt of" in good(harness, etcd.url, "resume")
+    daemon.wait_metrics("it is resumed", lambda m: m("cluster_halted") == 0, 30)
+    # A restart finds its own `last`.
+    assert daemon.stop()[0] == 0 and get(etcd, "state")["halt"] is None
+    daemon = sharing(harness, gateway, 1, etcd.url)
+    wait_until("it is a member", lambda: daemon.serves() and daemon.metrics()("cluster_members") == 1, 60)
+    assert daemon.metrics()("cluster_halted") == 0
 
 
 @pytest.mark.parametrize("command, instead", [

@@ -39,7 +39,7 @@ suppressions! {
     BelowThreshold = "below_threshold", "the odds are not above the threshold, so a BUY or SELL becomes HOLD",
         ["trading.threshold"];
     // The user's decision comes before all other rules.
-    Halted = "halted", "the kill switch is on, which stops closes, too; `sentinel resume` turns it off",
+    Halted = "halted", "the kill switch is on, which stops closes, too; `sentinel resume` turns it off, `sentinel cluster resume` a halt in etcd",
         ["guards.halt_file"];
     // If the time is wrong, no rule about time can be trusted.
     ClockStep = "clock_step", "the wall clock has just jumped by 2 s or more, so no rule about time can be trusted", [];

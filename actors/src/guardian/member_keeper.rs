@@ -48,6 +48,7 @@ struct Said {
     is_etcd_up: bool,
     rival: Option<Rival>,
     owned: Vec<Shard>,
+    halt: Option<String>,
 }
 
 impl MemberKeeper {
@@ -149,6 +150,7 @@ impl MemberKeeper {
             is_etcd_up: standing.is_etcd_up,
             rival: self.cell.rival().map(Rival::at_any_time),
             owned: held.iter().filter(|(_, phase)| *phase == Phase::Owned).map(|(shard, _)| *shard).collect(),
+            halt: self.cell.membership().and_then(|membership| membership.halt),
         };
         let before = self.said.replace(said.clone());
         if before.as_ref() == Some(&said) {
@@ -159,10 +161,16 @@ impl MemberKeeper {
             let shards: Vec<_> = said.owned.iter().map(Shard::to_string).collect();
             info!(account, shards = %shards.join(","), "shards that this member may order: {} of 16", shards.len());
         }
+        match (before.as_ref().and_then(|before| before.halt.as_ref()), &said.halt) {
+            (known, Some(halt)) if known != Some(halt) => warn!(account, error = "cluster", "{halt}"),
+            (Some(_), None) => info!(account, "the halt in etcd is over: all members may order again"),
+            _ => {}
+        }
         let was_member = before.as_ref().is_some_and(|before| before.is_member);
-        let is_only_shards = before.is_some_and(|before| Said { owned: said.owned.clone(), ..before } == said);
+        let is_said =
+            before.is_some_and(|it| Said { owned: said.owned.clone(), halt: said.halt.clone(), ..it } == said);
         match (&standing.trouble, &said) {
-            _ if is_only_shards => {}
+            _ if is_said => {}
             (None, _) => {
                 info!(account, "this daemon is a member of the account's cluster in etcd, and orders may be sent")
             }

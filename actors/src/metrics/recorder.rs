@@ -154,6 +154,7 @@ impl Recorder {
         if let Some(membership) = &membership {
             self.show_membership(membership);
         }
+        self.state.cluster_halt = membership.and_then(|membership| membership.halt);
         self.state.cluster = standing.map(|standing| ClusterState {
             may_send,
             is_member,
@@ -167,10 +168,11 @@ impl Recorder {
     fn show_membership(&self, membership: &Membership) {
         #[allow(clippy::cast_precision_loss)] // small numbers
         let told = |count: usize| Some(count as f64);
-        let Membership { members, shards, rebalances, claims_open } = membership;
+        let Membership { members, shards, rebalances, claims_open, halt } = membership;
         self.metrics.cluster_members.set(told(*members));
         self.metrics.cluster_shards_owned.set(told(shards.iter().filter(|(_, is_ours)| *is_ours).count()));
         self.metrics.cluster_claims_unsent.set(told(*claims_open));
+        self.metrics.cluster_halted.set(told(halt.is_some().into()));
         for (shard, is_ours) in shards {
             let value = f64::from(u8::from(*is_ours));
             self.metrics.cluster_shard_owner.set(&[&self.claim, &shard.to_string()], Some(value));

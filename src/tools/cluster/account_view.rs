@@ -52,24 +52,18 @@ impl AccountView {
 
     /// What to read for it.
     pub(in crate::tools) fn spans() -> Vec<Span> {
-        let own = [Span::one(key::STATE), Span::folder(key::OPEN)];
-        View::spans().into_iter().chain(own).collect()
+        View::spans().into_iter().chain([Span::folder(key::OPEN)]).collect()
     }
 
     /// From what was read; the leases are not.
     pub(in crate::tools) fn new(done: &Done) -> Self {
-        let first = View::spans().len();
-        let state = match done.one(first).map(|entry| &entry.value) {
-            None => Some(AccountState::default()),
-            Some(Some(Value::State(state))) => Some((**state).clone()),
-            Some(_) => None,
-        };
+        let view = View::new(done);
         let claim = |entry: &Entry| match &entry.value {
             Some(Value::Claim(claim)) => Some((**claim).clone()),
             _ => None,
         };
-        let open = done.span(first + 1).iter().map(|entry| (entry.key.clone(), claim(entry))).collect();
-        Self { view: View::new(done), state, open, leases: BTreeMap::new() }
+        let open = done.span(View::spans().len()).iter().map(|entry| (entry.key.clone(), claim(entry))).collect();
+        Self { state: view.state().map(|(_, state)| state), view, open, leases: BTreeMap::new() }
     }
 
     /// The live members and those that were seen within a day before `now_s` (unix seconds), by name.

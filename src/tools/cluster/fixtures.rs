@@ -39,6 +39,7 @@ pub(in crate::tools) fn member(name: &str) -> MemberRecord {
         weight: 1,
         address: format!("{name}:8000"),
         region: "eu".into(),
+        settings: "the same".into(),
         has_flapped: false,
         has_left: false,
     }

@@ -61,6 +61,9 @@ fn member_line(account: &AccountView, member: &SeenMember, now_s: i64) -> String
         (false, _) if member.record.as_ref().is_some_and(|it| it.has_left) => "left",
         (false, _) => "gone without leaving",
     };
+    let differs = account.view.differs_from(&member.name).map_or_else(String::new, |settled| {
+        format!(", owns nothing: its limits, symbols, interval or model are not those of {}", one_line(settled))
+    });
     let lease = account.leases.get(&member.name).copied().flatten();
     let lease = lease.map_or_else(String::new, |left| format!(", lease {} s", left.as_secs()));
     let owns = match (shards.len(), member.is_live) {
@@ -72,7 +75,7 @@ fn member_line(account: &AccountView, member: &SeenMember, now_s: i64) -> String
     };
     let (seen, who) = (age(record.record.at, now_s), record.record.in_words());
     let metrics = if record.address.is_empty() { "no port" } else { &record.address };
-    format!("{name}: {standing}{lease}, seen {seen} ago{owns}\n  {who}, metrics at {}", one_line(metrics))
+    format!("{name}: {standing}{lease}, seen {seen} ago{owns}{differs}\n  {who}, metrics at {}", one_line(metrics))
 }
 
 /// The shards that nobody owns, and those that have to move.
@@ -119,7 +122,9 @@ fn state_lines(state: &AccountState, limits: &Limits, now_s: i64) -> String {
         let _ = writeln!(text, "{line}");
     }
     let (hour, day) = state.last_hour_and_day(now_s.saturating_mul(1_000));
-    let most = |limit: u32| if limit == 0 { "no limit".into() } else { format!("limit {limit}") };
+    let most = |limit: u32| {
+        if limit == 0 { "no limit".into() } else { format!("limit {limit}") }
+    };
     let first = state.day.map_or_else(
         || "not known yet".into(),
         |begin| format!("{:.2} on {}", begin.first_equity, &moment(begin.day.saturating_mul(86_400))[..10]),
@@ -145,7 +150,7 @@ pub(super) fn as_json(name: &str, key: &str, account: &AccountView, now_s: i64) 
     let members = account.members(now_s);
     let member = |member: &SeenMember| {
         json!({
-            "name": member.name, "is_live": member.is_live, "is_drained": account.view.is_drained(&member.name),
+            "name": member.name, "differs_from": account.view.differs_from(&member.name), "is_live": member.is_live, "is_drained": account.view.is_drained(&member.name),
             "lease_s": account.leases.get(&member.name).copied().flatten().map(|left| left.as_secs()),
             "seen_s_ago": member.record.as_ref().map(|it| now_s.saturating_sub(it.record.at).max(0)),
             "shards": shards(|shard| owner(account, shard).as_deref() == Some(&member.name)),

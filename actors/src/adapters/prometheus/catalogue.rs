@@ -198,7 +198,7 @@ families! {
     cluster_members: ToldGauge = "sentinel_cluster_members" in "count";
     /// Shards that this member owns, of sixteen; absent unless it is live with cluster.mode = "shared"
     cluster_shards_owned: ToldGauge = "sentinel_cluster_shards_owned" in "count";
-    /// Whether this member owns the shard and its lease is trusted; absent unless it is live with cluster.mode = "shared"
+    /// Whether this member owns the shard, so that its symbols are ordered, and its lease is trusted; absent unless it is live with cluster.mode = "shared"
     cluster_shard_owner: ToldGaugeVec = "sentinel_cluster_shard_owner" in "1",
         by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| shards()];
     /// Claims of orders by how they ended: made; refused for a reason; or late, so that nothing was sent
@@ -206,6 +206,8 @@ families! {
         by [result: |_| names(&CLAIM_RESULTS, |result| result)];
     /// Claims without a final outcome that this member knows: on their way, unknown, or left by a member that is gone; absent unless it is live with cluster.mode = "shared"
     cluster_claims_unsent: ToldGauge = "sentinel_cluster_claims_unsent" in "count";
+    /// Whether the account is halted in etcd for all members (1) or not (0), as last read; also 1 while its state cannot be read; absent unless the daemon is live with cluster.mode = "shared"
+    cluster_halted: ToldGauge = "sentinel_cluster_halted" in "1";
     /// Times that the plan of who should own which shard changed, as this member saw it
     cluster_rebalances_total: IntCounter = "sentinel_cluster_rebalances_total" in "count";
     /// Time from the first request for an order's claim until it was made, refused or given up

@@ -87,7 +87,7 @@ impl Standing {
     }
 }
 
-/// How a member is, for metrics.
+/// How a member is, for metrics and health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Membership {
     /// Live members, as last read.
@@ -98,6 +98,8 @@ pub struct Membership {
     pub rebalances: u64,
     /// Claims without a final outcome that this member knows.
     pub claims_open: usize,
+    /// Why no member may claim an order, as the state in etcd says it; `None` if they may.
+    pub halt: Option<String>,
 }
 
 /// Shared by the Guardian, which writes it, and all who ask.

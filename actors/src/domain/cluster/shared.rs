@@ -53,14 +53,16 @@
 //!
 //! Without memory, members that see each other at different times would want different owners. So the plan is in etcd, and all
 //! go by it; any member may propose the next one ([`planner`]). A shard whose owner is gone or drained moves at once, all else at
-//! most once in 60 s. The plan is only a wish: what may be ordered is decided by `shards/NN` alone.
+//! most once in 60 s. A member that is drained, or whose settings are not those of who trades, counts as gone there. The plan is only a wish: what may be ordered is decided by `shards/NN` alone.
 //!
 //! # A partition
 //!
 //! A member without etcd goes on to decide and sends nothing: after 10 s its trust is over, after 15 s its lease, and the others take
 //! its shards with their next look, 2 s later. Its orders on their way get their outcome when it is back: who knows an outcome
 //! replaces `unknown`. If etcd has no quorum nobody orders. If etcd lost its data, the first member leaves all bars until about a
-//! minute later, because nobody knows who ordered them; the limits begin anew.
+//! minute later, because nobody knows who ordered them, and halts the account: the limits begin anew, and a halt may have been lost.
+//! A person looks and resumes. The very first member of an account does the same: nothing in etcd tells the two apart, and the
+//! journal of a new machine does not, either.
 
 mod account;
 mod cell;

@@ -125,14 +125,12 @@ impl State {
     }
 
     fn check_kill_switch(&self) -> HealthCheck {
-        if self.is_halted {
-            return HealthCheck::new(
-                "kill_switch",
-                Status::Degraded,
-                "halted: no order is sent; see `sentinel resume`".into(),
-            );
+        let own = self.is_halted.then(|| "halted: no order is sent; see `sentinel resume`".to_owned());
+        let halts: Vec<_> = own.into_iter().chain(self.cluster_halt.clone()).collect();
+        match halts.is_empty() {
+            true => HealthCheck::new("kill_switch", Status::Ok, "not halted".into()),
+            false => HealthCheck::new("kill_switch", Status::Degraded, halts.join("; ")),
         }
-        HealthCheck::new("kill_switch", Status::Ok, "not halted".into())
     }
 
     fn check_journal(&self) -> HealthCheck {

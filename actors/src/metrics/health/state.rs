@@ -123,6 +123,8 @@ pub struct State {
     pub is_market_open: Option<bool>,
     /// Whether the kill switch is on.
     pub is_halted: bool,
+    /// Why no member of the account may order, in words; `None` if they may, or if it has no members.
+    pub cluster_halt: Option<String>,
 }
 
 impl State {
@@ -148,6 +150,7 @@ impl State {
             cycles_ended: false,
             is_market_open: None,
             is_halted: false,
+            cluster_halt: None,
         }
     }
 }

@@ -7,9 +7,9 @@ use crate::domain::cluster::{Authority, Membership, Standing, shared::Shard};
 #[derive(Debug)]
 struct Scripted(Standing, bool);
 
-/// A member that owns the first three shards.
+/// A member that owns the first three shards, of an account with this halt.
 #[derive(Debug)]
-struct Sharing;
+struct Sharing(Option<String>);
 
 impl Authority for Sharing {
     fn may_send(&self) -> bool {
@@ -34,13 +34,13 @@ impl Authority for Sharing {
 
     fn membership(&self) -> Option<Membership> {
         let shards = Shard::all().map(|shard| (shard, shard.index() < 3)).collect();
-        Some(Membership { members: 2, shards, rebalances: 4, claims_open: 1 })
+        Some(Membership { members: 2, shards, rebalances: 4, claims_open: 1, halt: self.0.clone() })
     }
 }
 
 #[actix::test]
 async fn a_member_shows_its_shards_and_no_holder() {
-    let (actor, ..) = start_with(|config| config.authority = Arc::new(Sharing));
+    let (actor, ..) = start_with(|config| config.authority = Arc::new(Sharing(None)));
     let took = Some(Duration::from_millis(8));
     actor.send(Event::OrderClaimed { result: "made", took }).await.unwrap();
     actor.send(Event::OrderClaimed { result: "refused", took: None }).await.unwrap();
@@ -52,6 +52,7 @@ async fn a_member_shows_its_shards_and_no_holder() {
         ("sentinel_cluster_shard_owner{account=\"/sentinel/12\",shard=\"02\"}", 1.0),
         ("sentinel_cluster_shard_owner{account=\"/sentinel/12\",shard=\"03\"}", 0.0),
         ("sentinel_cluster_claims_unsent", 1.0),
+        ("sentinel_cluster_halted", 0.0),
         ("sentinel_cluster_rebalances_total", 4.0),
         ("sentinel_cluster_claims_total{result=\"made\"}", 1.0),
         ("sentinel_cluster_claims_total{result=\"refused\"}", 1.0),
@@ -64,6 +65,18 @@ async fn a_member_shows_its_shards_and_no_holder() {
     let health = actor.send(GetHealth).await.unwrap();
     let check = health.checks.iter().find(|check| check.name == "cluster").unwrap();
     assert!(check.status == Status::Ok && check.detail.contains("member"), "{check:?}");
+}
+
+#[actix::test]
+async fn a_halt_in_etcd_is_said_like_one_of_this_machine() {
+    let halt = "halted in etcd by alice: news; `sentinel cluster resume` ends it";
+    let (actor, ..) = start_with(|config| config.authority = Arc::new(Sharing(Some(halt.into()))));
+    let text = text(&actor).await;
+    assert_eq!((value(&text, "sentinel_cluster_halted"), value(&text, "sentinel_halted")), (1.0, 0.0));
+    let health = actor.send(GetHealth).await.unwrap();
+    let check = health.checks.iter().find(|check| check.name == "kill_switch").unwrap();
+    assert_eq!((check.status, check.detail.as_str()), (Status::Degraded, halt));
+    assert_eq!(health.status, Status::Degraded);
 }
 
 impl Authority for Scripted {
@@ -92,7 +105,7 @@ impl Authority for Scripted {
 async fn a_claim_that_is_not_held_is_not_ready_and_says_why() {
     let (actor, ..) = start();
     let unclaimed = text(&actor).await;
-    for name in ["leader", "lease_remaining_seconds", "etcd_up", "dead_holder", "members", "shard_owner"] {
+    for name in ["leader", "lease_remaining_seconds", "etcd_up", "dead_holder", "members", "halted", "shard_owner"] {
         assert!(!unclaimed.contains(&format!("sentinel_cluster_{name}")), "nothing is claimed: {name}");
     }
     assert!(actor.send(GetHealth).await.unwrap().checks.iter().all(|check| check.name != "cluster"));

@@ -70,6 +70,7 @@ pub(super) async fn check(etcd: &mut Etcd, account: AccountView, settings: &Reso
     let members = account.members(now_s);
     present(&members, &account, now_s, report);
     names(&members, &watched, report);
+    same_settings(&account, report);
     clocks(&watched, report);
     shards(&account, report);
     state(&account, report);
@@ -186,6 +187,23 @@ fn names(members: &[SeenMember], watched: &BTreeMap<String, Watched>, report: &m
     }
     if is_good && live().next().is_some() {
         report.ok("names", "each member has its own name and address");
+    }
+}
+
+/// Who has other settings than those that trade orders nothing.
+fn same_settings(account: &AccountView, report: &mut Report) {
+    let mut is_good = true;
+    for (name, _) in account.view.members() {
+        let Some(settled) = account.view.differs_from(&name) else { continue };
+        is_good = false;
+        report.failed(
+            "settings",
+            format!("limits, symbols, interval or model of {} are not those of {}", one_line(&name), one_line(settled)),
+            "it orders nothing: give all members the same, one after the other",
+        );
+    }
+    if is_good && account.view.members().next().is_some() {
+        report.ok("settings", "all members have the same limits, symbols, interval and model");
     }
 }
 

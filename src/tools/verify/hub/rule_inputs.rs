@@ -13,7 +13,7 @@ const BY_PROMETHEUS: [&str; 6] = [
     "scrape_samples_post_metric_relabeling",
 ];
 /// Families that Sentinel reports only once their values are known, or only where the account is claimed in etcd.
-pub(super) const ABSENT_UNTIL_KNOWN: [&str; 16] = [
+pub(super) const ABSENT_UNTIL_KNOWN: [&str; 17] = [
     "sentinel_account_balance",
     "sentinel_account_drawdown_ratio",
     "sentinel_account_equity",
@@ -21,6 +21,7 @@ pub(super) const ABSENT_UNTIL_KNOWN: [&str; 16] = [
     "sentinel_cluster_claims_unsent",
     "sentinel_cluster_dead_holder",
     "sentinel_cluster_etcd_up",
+    "sentinel_cluster_halted",
     "sentinel_cluster_leader",
     "sentinel_cluster_lease_remaining_seconds",
     "sentinel_cluster_members",

@@ -7,6 +7,7 @@ use crate::domain::{
     cluster::{Authority, Membership, Standing},
     guard::Suppression,
     instrument::Symbol,
+    sanitize::one_line,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -230,6 +231,11 @@ impl MemberCell {
 }
 
 impl State {
+    fn may_send_at(&self, now: Duration) -> bool {
+        let member = self.ownership.member();
+        !self.is_leaving && member.is_trusted_at(now) && member.view().differs_from(member.name()).is_none()
+    }
+
     fn count_plans(&mut self) {
         let revision = self.ownership.member().view().plan_revision();
         // Zero before the first look, and without a plan.
@@ -261,7 +267,13 @@ impl State {
                 )
             }
             (None, _) if !is_trusted => "no order is sent: the membership was not kept alive in time".into(),
-            (None, _) => return None,
+            (None, _) => {
+                let settled = one_line(member.view().differs_from(member.name())?);
+                format!(
+                    "no order is sent: the account's limits, the symbols, the interval or the model of this member are not those of \
+                     {settled}, which trades; give all members the same settings"
+                )
+            }
         })
     }
 }
@@ -269,7 +281,8 @@ impl State {
 impl Authority for MemberCell {
     fn may_send(&self) -> bool {
         let state = self.lock();
-        !state.is_leaving && state.ownership.member().is_trusted_at(self.clock.boottime())
+        // Read after the lock, which may have been waited for.
+        state.may_send_at(self.clock.boottime())
     }
 
     fn bars_after(&self) -> Option<i64> {
@@ -304,19 +317,22 @@ impl Authority for MemberCell {
     fn remaining(&self) -> Duration {
         let (state, now) = (self.lock(), self.clock.boottime());
         let member = state.ownership.member();
-        if !state.is_leaving && member.is_trusted_at(now) { member.trust().1 - now } else { Duration::ZERO }
+        if state.may_send_at(now) { member.trust().1 - now } else { Duration::ZERO }
     }
 
     fn membership(&self) -> Option<Membership> {
         let (state, now) = (self.lock(), self.clock.boottime());
         let member = state.ownership.member();
         let is_trusted = !state.is_leaving && member.is_trusted_at(now);
-        let is_ours = |shard: Shard| is_trusted && state.ownership.shard(shard).is_some();
+        // A shard that is still being taken over, or given back, is ordered by nobody.
+        let is_owned = |shard| matches!(state.ownership.shard(shard), Some((Phase::Owned | Phase::Draining, _)));
+        let is_ours = |shard: Shard| is_trusted && is_owned(shard);
         Some(Membership {
             members: member.view().members().count(),
             shards: Shard::all().map(|shard| (shard, is_ours(shard))).collect(),
             rebalances: state.rebalances,
             claims_open: state.claims_open,
+            halt: member.view().halt(),
         })
     }
 }

@@ -2,7 +2,7 @@
 //! by a member that is not trusted, whatever it owns.
 
 use super::{
-    View,
+    AccountState, View,
     key::{self, Span},
     records::{Member as Me, Value},
     transaction::{Answer, Change, Compare, Done, Request, Transaction},
@@ -12,6 +12,9 @@ use std::time::Duration;
 
 /// The journal in the records of all members: what they ordered is in etcd, and each knows it.
 pub const JOURNAL: &str = "cluster.mode = shared";
+/// Why a member halts the account when it joins.
+const WITHOUT_DATA: &str = "etcd knew nothing of this account: it is the first start of its members, or etcd lost its data, and with \
+    it orders, a halt and what the limits had counted; look at the account's orders first";
 /// Time between two looks at the cluster.
 pub const VIEW_PERIOD: Duration = Duration::from_secs(2);
 /// Who was not seen for so long is forgotten, seconds.
@@ -253,17 +256,31 @@ impl Member {
         me.record.before.clone_from(&base.before);
         me.has_flapped = self.has_flapped(wall_s);
         let (member, seen) = (key::member(self.name()), key::seen(self.name()));
-        let compare = vec![
+        let mut compare = vec![
             Compare::Absent(Span::one(key::CLAIM)),
             Compare::Absent(Span::one(&member)),
             Compare::Changed(key::LAST.into(), base.last_revision),
         ];
-        let changes = vec![
+        let mut changes = vec![
             Change::Put { key: member, value: Value::Member(Box::new(me.clone())), lease },
             self.last(me.record.clone()),
             Change::put(seen, Value::Member(Box::new(me))),
         ];
+        if base.last_revision == 0
+            && let Some((version, halted)) = self.halted_without_data(wall_s)
+        {
+            compare.push(Compare::Changed(key::STATE.into(), version));
+            changes.push(Change::put(key::STATE, Value::State(Box::new(halted))));
+        }
         Transaction { compare, changes, reads: View::spans() }
+    }
+
+    /// The account's state as who finds no `last` writes it, with the version that it replaces: halted until a person has looked,
+    /// because a first start and lost data look the same, and with the data went a halt and what the limits had counted. `None` if
+    /// nobody can order anyway.
+    fn halted_without_data(&self, wall_s: i64) -> Option<(i64, AccountState)> {
+        let (version, state) = self.view.state().filter(|(_, state)| state.halt.is_none())?;
+        Some((version, state.halted(self.name().into(), WITHOUT_DATA.into(), wall_s)))
     }
 
     /// Whether the read says that this process is a member now, with this lease, whatever the transaction said.

@@ -106,7 +106,10 @@ impl Ownership {
     pub fn epoch_for(&self, now: Duration, symbol: &str, bar_close_time: i64) -> Result<i64, Suppression> {
         let held = self.held.get(&Shard::of(symbol)).filter(|held| held.phase == Phase::Owned);
         let is_later = self.member.bars_after().is_none_or(|until| bar_close_time > until);
-        held.filter(|_| is_later && self.member.is_trusted_at(now)).map(|held| held.epoch).ok_or(Suppression::NotHolder)
+        let is_fit = self.member.view().differs_from(self.member.name()).is_none();
+        held.filter(|_| is_later && is_fit && self.member.is_trusted_at(now))
+            .map(|held| held.epoch)
+            .ok_or(Suppression::NotHolder)
     }
 
     /// Whether a claim may be sent at `now`: it was read back, it is young, its shard is still ours under the same epoch, and the

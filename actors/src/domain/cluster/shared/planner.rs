@@ -64,7 +64,7 @@ impl Planner {
                 let has_flapped = member.is_some_and(|it| it.has_flapped);
                 let weight = member.map_or(1, |it| it.weight.clamp(1, 100));
                 Candidate {
-                    weight: if view.is_drained(&name) { 0 } else { weight },
+                    weight: if view.is_drained(&name) || view.differs_from(&name).is_some() { 0 } else { weight },
                     is_settled: !has_flapped || now >= since + SETTLES_AFTER_FLAP,
                     name,
                 }

@@ -44,6 +44,9 @@ pub struct Member {
     pub address: String,
     /// Where it is, for people.
     pub region: String,
+    /// A fingerprint of the settings that all members must share; empty if a version wrote it that has none.
+    #[serde(default)]
+    pub settings: String,
     /// Whether it came back soon after it was gone without leaving.
     #[serde(default)]
     pub has_flapped: bool,

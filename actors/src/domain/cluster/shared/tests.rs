@@ -27,6 +27,7 @@ fn member_record(name: &str, instance: &str) -> MemberRecord {
         weight: 1,
         address: format!("{name}:9090"),
         region: "eu".into(),
+        settings: "the same".into(),
         has_flapped: false,
         has_left: false,
     }

@@ -1,12 +1,14 @@
-//! What a member reads of the cluster in one transaction: who is there, who owns what, and who should.
+//! What a member reads of the cluster in one transaction: who is there, who owns what, who should, and whether all are halted.
 
 use super::{
+    account::AccountState,
     key::{self, Span},
     records::{Member, Owner, Value},
+    settlement::state_in,
     shards::{Plan, Shard},
     transaction::{Done, Entry},
 };
-use crate::domain::cluster::Stored;
+use crate::domain::{cluster::Stored, sanitize::one_line};
 
 /// All of it at one revision.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -18,20 +20,22 @@ pub struct View {
     seen: Vec<Entry>,
     drained: Vec<Entry>,
     shards: Vec<Entry>,
+    state: Option<Entry>,
 }
 
 impl View {
     /// What to read for it.
     pub fn spans() -> Vec<Span> {
         let folders = [key::MEMBERS, key::SEEN, key::DRAIN, key::SHARDS].map(Span::folder);
-        [key::CLAIM, key::LAST, key::PLAN].map(Span::one).into_iter().chain(folders).collect()
+        let ones = [key::CLAIM, key::LAST, key::PLAN].map(Span::one);
+        ones.into_iter().chain(folders).chain([Span::one(key::STATE)]).collect()
     }
 
     /// From what was read.
     pub fn new(done: &Done) -> Self {
         let [claim, last, plan] = [0, 1, 2].map(|index| done.one(index).cloned());
         let [members, seen, drained, shards] = [3, 4, 5, 6].map(|index| done.span(index).to_vec());
-        Self { claim, last, plan, members, seen, drained, shards }
+        Self { claim, last, plan, members, seen, drained, shards, state: done.one(7).cloned() }
     }
 
     /// A daemon in guard mode that holds the account.
@@ -42,6 +46,23 @@ impl View {
     /// Who wrote last.
     pub fn last(&self) -> Option<Stored> {
         self.last.as_ref().map(stored)
+    }
+
+    /// What all members count and obey, and its version (0: it was never written); `None` if it cannot be read.
+    pub fn state(&self) -> Option<(i64, AccountState)> {
+        state_in(self.state.as_ref())
+    }
+
+    /// Why no member may claim an order, in words: a halt, or a state that this version cannot read.
+    pub fn halt(&self) -> Option<String> {
+        let Some((_, state)) = self.state() else {
+            return Some(
+                "the account's state in etcd cannot be read, so no order is sent: a later version wrote it".into(),
+            );
+        };
+        let halt = state.halt?;
+        let (who, reason) = (one_line(&halt.who), one_line(&halt.reason));
+        Some(format!("halted in etcd for all members by {who}: {reason}; `sentinel cluster resume` ends it"))
     }
 
     /// The plan; without one nobody should own anything.
@@ -77,6 +98,30 @@ impl View {
             };
             (entry.name(), member)
         })
+    }
+
+    /// Whose settings count if members have different ones: the oldest live member that owns a shard; if none does, the oldest.
+    /// So who joins with others never takes anything from those that trade.
+    fn settled_member(&self) -> Option<(&str, &str)> {
+        let owns =
+            |name: &str| Shard::all().any(|shard| self.owner(shard).flatten().is_some_and(|it| it.member == name));
+        let known = self.members.iter().filter_map(|entry| match &entry.value {
+            Some(Value::Member(member)) if !member.settings.is_empty() => {
+                let name = member.record.member.as_str();
+                Some((!owns(name), entry.create_revision, (name, member.settings.as_str())))
+            }
+            _ => None,
+        });
+        known.min().map(|(_, _, settled)| settled)
+    }
+
+    /// Who has other settings than this live member, if it must own nothing because of that.
+    pub fn differs_from(&self, name: &str) -> Option<&str> {
+        let Some(Value::Member(own)) = &self.member(name)?.value else {
+            return None;
+        };
+        let (settled, settings) = self.settled_member()?;
+        (!own.settings.is_empty() && own.settings != settings).then_some(settled)
     }
 
     /// When this name was last written to `seen/`, as a revision; 0 if it never was.

@@ -1,10 +1,16 @@
 //! What is said of members.
 
 use super::*;
-use crate::tools::cluster::fixtures::{Entries, NOW, claim, member, record};
-use sentinel_actors::domain::cluster::{
-    Record,
-    shared::{AccountState, Halt},
+use crate::tools::cluster::{
+    fixtures::{Entries, NOW, claim, member, record},
+    status,
+};
+use sentinel_actors::domain::{
+    cluster::{
+        Record,
+        shared::{AccountState, Halt},
+    },
+    guard::Limits,
 };
 
 fn said(check: impl FnOnce(&mut Report)) -> (bool, String) {
@@ -91,6 +97,21 @@ fn names_and_addresses_belong_to_one_member_each() {
     entries.member(&member("inf-1"), true);
     entries.member(&MemberRecord { address: "inf-1:8000".into(), ..member("old") }, false);
     assert!(checked(&entries, &["a"]).1.contains("ok      names"));
+}
+
+#[test]
+fn a_member_with_other_settings_is_named() {
+    let mut entries = Entries::default();
+    entries.member(&member("inf-1"), true);
+    entries.member(&member("inf-2"), true);
+    let checked = |entries: &Entries| said(|report| same_settings(&entries.account(), report));
+    assert!(checked(&entries).1.contains("ok      settings"));
+    entries.member(&MemberRecord { settings: "others".into(), ..member("inf-0") }, true);
+    entries.owner(3, "inf-2");
+    let (is_good, text) = checked(&entries);
+    assert!(!is_good && text.contains("model of inf-0 are not those of inf-2"), "{text}");
+    let told = status::text("7", &entries.account(), &Limits::default(), NOW);
+    assert!(told.contains(", owns nothing: its limits, symbols, interval or model are not those of inf-2"), "{told}");
 }
 
 #[test]

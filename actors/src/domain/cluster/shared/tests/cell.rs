@@ -108,6 +108,69 @@ fn a_shard_is_ordered_after_its_bars_and_its_inheritance() {
 }
 
 #[test]
+fn a_halt_in_etcd_is_known_to_every_member() {
+    let mut world = World::new();
+    let cell = world.cell("m1");
+    world.run(20, &[&cell], false);
+    assert_eq!(cell.membership().unwrap().halt, None);
+    let halted = AccountState::default().halted("alice on inf\n".into(), "news".into(), WALL);
+    let put = |value| Transaction { changes: vec![Change::put(key::STATE, value)], ..Transaction::default() };
+    world.etcd.transact(&put(Value::State(Box::new(halted))));
+    world.run(3, &[&cell], false);
+    let said = "halted in etcd for all members by alice on inf: news; `sentinel cluster resume` ends it";
+    assert_eq!(cell.membership().unwrap().halt.as_deref(), Some(said));
+    // What a later version wrote stops orders, too.
+    world.etcd.keys.get_mut(key::STATE).unwrap().value = None;
+    world.run(3, &[&cell], false);
+    assert!(cell.membership().unwrap().halt.unwrap().contains("cannot be read"));
+}
+
+#[test]
+fn a_member_with_other_settings_orders_nothing() {
+    let mut world = World::new();
+    let (first, third) = (world.cell("m1"), world.cell("m3"));
+    let other = |name: &str| {
+        let me = MemberRecord { settings: "others".into(), ..member_record(name, name) };
+        MemberCell::new(Ownership::new(Member::new(me, TERMS)), Arc::new(world.clock.clone()))
+    };
+    let (second, fourth) = (other("m2"), other("m4"));
+    world.run(20, &[&first], false);
+    cycle(&first);
+    world.run(90, &[&first, &second], false);
+    cycle(&first);
+    world.run(90, &[&first, &second, &third], false);
+    cycle(&first);
+    cycle(&third);
+    world.run(90, &[&first, &second, &third], false);
+    cycle(&third);
+    assert_eq!((owned(&first), second.held().len(), owned(&third)), (SHARDS / 2, 0, SHARDS / 2));
+    let trouble = second.standing().unwrap().trouble.unwrap();
+    assert!(!second.may_send() && second.is_member() && trouble.contains("are not those of m1"), "{trouble}");
+    assert!(first.may_send() && first.standing().unwrap().trouble.is_none());
+    // The second is the oldest now, and still takes nothing from who trades.
+    world.run(60, &[&second, &third], false);
+    cycle(&third);
+    assert_eq!((owned(&third), second.held().len(), second.may_send()), (SHARDS, 0, false));
+    // A change one by one: when nobody with the old settings is left, the new ones count.
+    world.run(60, &[&second, &fourth], false);
+    for cell in [&second, &fourth] {
+        cycle(cell);
+    }
+    assert!(second.may_send() && fourth.may_send() && owned(&second) + owned(&fourth) == SHARDS);
+}
+
+#[test]
+fn a_shard_that_is_not_ordered_has_no_owner() {
+    let mut world = World::new();
+    let cell = world.cell("m1");
+    let shown = |cell: &MemberCell| cell.membership().unwrap().shards.iter().filter(|(_, is_ours)| *is_ours).count();
+    world.run(20, &[&cell], false);
+    assert_eq!((shown(&cell), cell.held().len()), (0, SHARDS), "its journal and its bars are not there yet");
+    cycle(&cell);
+    assert_eq!(shown(&cell), SHARDS);
+}
+
+#[test]
 fn without_etcd_it_decides_on_and_may_not_send() {
     let mut world = World::new();
     let (cell, symbol) = (world.cell("m1"), Symbol::new("EURUSD"));

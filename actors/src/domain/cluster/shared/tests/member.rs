@@ -41,6 +41,50 @@ fn trust_is_ten_of_fifteen_seconds_from_the_sending() {
     assert!(member.is_trusted_at(s(174)) && !member.is_trusted_at(s(175)), "sent at 165");
 }
 
+fn state(etcd: &FakeEtcd) -> AccountState {
+    match etcd.keys[key::STATE].value.clone() {
+        Some(Value::State(state)) => *state,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn who_finds_nothing_in_etcd_halts_the_account() {
+    let mut etcd = FakeEtcd::default();
+    let mut member = joined("m", &mut etcd, 100);
+    let halt = state(&etcd).halt.unwrap();
+    assert!(member.epoch().is_some() && halt.who == "m" && halt.reason.contains("etcd lost its data"), "{halt:?}");
+    assert!(member.view().halt().unwrap().contains("sentinel cluster resume"), "it is said at once");
+    let resume = |etcd: &mut FakeEtcd| {
+        let resumed = state(etcd).resumed(state(etcd).generation).unwrap();
+        let changes = vec![Change::put(key::STATE, Value::State(Box::new(resumed)))];
+        etcd.transact(&Transaction { changes, ..Transaction::default() });
+    };
+    resume(&mut etcd);
+    joined("other", &mut etcd, 101);
+    assert_eq!(state(&etcd).halt, None, "it finds the first one");
+    // All is lost while both live, and one of them has written the day's equity before it looks again.
+    etcd.keys.clear();
+    let kept = AccountState::default().with_equity(WALL * 1_000, 500.0);
+    let changes = vec![Change::put(key::STATE, Value::State(Box::new(kept.clone())))];
+    etcd.transact(&Transaction { changes, ..Transaction::default() });
+    for _ in 0..6 {
+        step(&mut member, &mut etcd, 106);
+    }
+    assert!(member.epoch().is_some() && state(&etcd).halt.is_some(), "the same process knows no better");
+    assert_eq!(state(&etcd).day, kept.day);
+}
+
+#[test]
+fn a_persons_halt_outlasts_a_deleted_last() {
+    let mut etcd = FakeEtcd::default();
+    let halted = AccountState::default().halted("alice".into(), "restore".into(), WALL);
+    let changes = vec![Change::put(key::STATE, Value::State(Box::new(halted.clone())))];
+    etcd.transact(&Transaction { changes, ..Transaction::default() });
+    assert!(joined("m", &mut etcd, 100).epoch().is_some());
+    assert_eq!(state(&etcd), halted);
+}
+
 #[test]
 fn a_second_one_of_a_living_name_is_refused() {
     let mut etcd = FakeEtcd::default();
