@@ -25,8 +25,8 @@ fn claims(url: String) -> Claims {
         before: None,
         released: false,
     };
-    let (address, region) = (String::new(), String::new());
-    let me = MemberRecord { record, weight: 1, address, region, has_flapped: false, has_left: false };
+    let (address, region, settings) = <(String, String, String)>::default();
+    let me = MemberRecord { record, weight: 1, address, region, settings, has_flapped: false, has_left: false };
     let terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let config = ClaimsConfig {
