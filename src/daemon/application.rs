@@ -5,7 +5,7 @@ mod plan;
 mod start;
 
 use super::{
-    cluster::Claim,
+    cluster::{self, Claim},
     console::{Console, Facts},
     port::Port,
     shutdown::{Drained, Ended, log_end},
@@ -23,11 +23,7 @@ use sentinel_actors::{
     adapters::system_clock::SystemClock,
     archive::Archivist,
     cycle::Policy,
-    domain::{
-        clock::Clock,
-        cluster::{Authority, Unguarded},
-        names::ActorName,
-    },
+    domain::{clock::Clock, cluster::Authority, names::ActorName},
     guardian::Guardian,
     journal::{Journal, Opened},
     messages::{FlushUnwritten, Ping},
@@ -116,7 +112,7 @@ impl Application {
         let policy = wiring::policy(settings, clock, members);
         let authority: Arc<dyn Authority> = match &claim {
             Some(claim) => claim.authority.clone(),
-            None => Arc::new(Unguarded),
+            None => Arc::new(cluster::alone(settings)?),
         };
         let (metrics, shared, archivist) = start_recorders(settings, &plan, opened, &policy, authority)?;
         let Started { stages, mut pings, flush_unwritten } = wiring::start(settings, &shared)?;

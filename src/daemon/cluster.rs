@@ -7,11 +7,14 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use sentinel_actors::{
-    adapters::{journal::journal_id, system_clock::SystemClock},
+    adapters::{
+        journal::{bars_of_others, journal_id, note_others},
+        system_clock::SystemClock,
+    },
     domain::{
         clock::Clock,
         cluster::{
-            Authority, ClaimCell, Record,
+            Authority, ClaimCell, Record, Unguarded,
             shared::{Member, MemberCell, MemberRecord, Ownership},
         },
     },
@@ -19,6 +22,27 @@ use sentinel_actors::{
 };
 use std::sync::Arc;
 use uuid::Uuid;
+
+/// What a daemon with `cluster.mode = "off"` goes by: only which bars others may have ordered before it was alone.
+///
+/// # Errors
+/// The file beside the journal that says so can be neither read nor written.
+pub fn alone(settings: &Resolved) -> anyhow::Result<Unguarded> {
+    if !settings.purpose.gateway.is_live() {
+        return Ok(Unguarded::default());
+    }
+    let (journal, now_s) = (&settings.journal.path, SystemClock.now_unix());
+    let bars_after = bars_of_others(journal, now_s).with_context(|| {
+        format!("{}.others says until when other daemons ordered, and cannot be used", journal.display())
+    })?;
+    if let Some(until) = bars_after.filter(|until| *until >= now_s) {
+        tracing::warn!(
+            until,
+            "the account was in etcd until now, so others may have ordered for it: bars that closed before are left alone"
+        );
+    }
+    Ok(Unguarded { bars_after })
+}
 
 /// The place, and where the rest of the daemon sees whether it is held.
 pub struct Claim {
@@ -37,6 +61,10 @@ impl Claim {
     /// The journal's id cannot be kept beside it, or there are no trusted roots for https.
     pub fn of(settings: &Resolved) -> anyhow::Result<Option<Self>> {
         let Gateway::Live { account, .. } = &settings.purpose.gateway else { return Ok(None) };
+        if settings.cluster.mode != ClusterMode::Off {
+            let journal = &settings.journal.path;
+            note_others(journal).with_context(|| format!("{}.others cannot be written", journal.display()))?;
+        }
         let claim = match settings.cluster.mode {
             ClusterMode::Off => return Ok(None),
             ClusterMode::Guard => Self::guard(settings, account)?,

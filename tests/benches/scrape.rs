@@ -95,7 +95,7 @@ async fn servers() -> Result<(Bound, Bound), Box<dyn std::error::Error>> {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
-        authority: Arc::new(Unguarded),
+        authority: Arc::new(Unguarded::default()),
         claim: String::new(),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),

@@ -152,6 +152,19 @@ def test_a_halt_in_etcd_stops_every_member(harness, etcd, minutes):
     wait_until("orders again", lambda: len(gateway.requests) > sent, 30)
 
 
+def test_a_daemon_alone_leaves_bars_of_members_alone(harness, etcd):
+    gateway = harness.gateway("v43")
+    member = sharing(harness, gateway, 1, etcd.url)
+    wait_until("it owns all", lambda: shards_of(member) == ALL, 60)
+    assert member.stop()[0] == 0
+    # What other members ordered is in etcd, and it asks nobody. A restart changes nothing.
+    for _ in range(2):
+        alone = guarded(harness, gateway, 1, etcd.url, **{"cluster.mode": "off"})
+        alone.wait_metrics("the bar of before", lambda m: m.suppressed().get("before_takeover", 0) >= 2, 60)
+        assert alone.stop()[0] == 0
+    assert not gateway.requests
+
+
 def test_a_restarted_member_writes_what_only_its_journal_knows(harness, etcd, minutes):
     gateway = harness.gateway("v43")
     member = sharing(harness, gateway, 1, etcd.url, *MINUTELY)

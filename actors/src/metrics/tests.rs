@@ -72,7 +72,7 @@ fn config(clock: &HandClock) -> Config {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
-        authority: Arc::new(Unguarded),
+        authority: Arc::new(Unguarded::default()),
         claim: "/sentinel/12".into(),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),

@@ -168,7 +168,7 @@ impl Setup {
             cycle_step: Duration::ZERO,
             rules: self.rules,
             kill_switch: Arc::new(Switch(shared.3.clone())),
-            authority: Arc::new(Unguarded),
+            authority: Arc::new(Unguarded::default()),
             claims: None,
             breakers: Breakers::new(BreakerPolicy { failures: 3, pause: Duration::from_secs(60) }),
             journal: order_journal,
@@ -189,7 +189,7 @@ impl Setup {
     }
 
     pub(super) fn start_with(self, folder: TempDir, clock: Arc<dyn Clock>, address: &str) -> Running {
-        self.start_by_authority(folder, (clock, Arc::new(Unguarded)), address)
+        self.start_by_authority(folder, (clock, Arc::new(Unguarded::default())), address)
     }
 
     /// With an account that may be another daemon's.

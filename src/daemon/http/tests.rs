@@ -117,7 +117,7 @@ fn real() -> (Deps, Addr<MetricsActor>) {
         paper: None,
         max_bar_age_s: 10_800,
         kill_switch: Arc::new(HaltFile::new(None)),
-        authority: Arc::new(Unguarded),
+        authority: Arc::new(Unguarded::default()),
         claim: String::new(),
         period: Duration::from_secs(60),
         inflight: Inflight::default(),

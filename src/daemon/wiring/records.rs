@@ -45,7 +45,7 @@ pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, po
         paper: paper_figures(settings, opened, policy.clock.now()),
         max_bar_age_s: settings.max_bar_age_s,
         kill_switch: policy.kill_switch.clone(),
-        authority: Arc::new(Unguarded),
+        authority: Arc::new(Unguarded::default()),
         claim: settings.claim_of(settings.purpose.gateway.account()),
         period,
         inflight: Inflight::default(),

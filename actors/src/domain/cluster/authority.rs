@@ -34,7 +34,10 @@ pub trait Authority: fmt::Debug + Send + Sync {
 
 /// With `cluster.mode = "off"`: nobody is asked.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Unguarded;
+pub struct Unguarded {
+    /// See [`Authority::bars_after`]: others may have ordered before, while the account was shared or guarded.
+    pub bars_after: Option<i64>,
+}
 
 impl Authority for Unguarded {
     fn may_send(&self) -> bool {
@@ -42,7 +45,7 @@ impl Authority for Unguarded {
     }
 
     fn bars_after(&self) -> Option<i64> {
-        None
+        self.bars_after
     }
 
     fn epoch(&self, _: &Symbol) -> Option<i64> {

@@ -226,9 +226,16 @@ impl Guard {
     }
 
     /// What a member of shared mode builds on. It waits for whoever wrote `last` as a claim does, but claims nothing here.
-    pub(super) fn base_of_member(&mut self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
+    /// `is_first`: no other member is there. Since the last one left, daemons that ask nobody may have ordered, or etcd may have
+    /// been restored from an earlier time.
+    pub(super) fn base_of_member(
+        &mut self,
+        (now, wall_s): (Duration, i64),
+        last: Option<&Stored>,
+        is_first: bool,
+    ) -> Base {
         self.note(now, &Seen { claim: None, last: last.cloned() });
-        let base = self.base(now, wall_s, last);
+        let base = self.base((now, wall_s), last, is_first);
         self.settles_at = self.settles_at.max(base.settles_at);
         base
     }
@@ -265,7 +272,7 @@ impl Guard {
     fn looked(&mut self, now: Duration, wall_s: i64, seen: &Seen) {
         self.note(now, seen);
         match &seen.claim {
-            None => self.state = State::Granting(self.base(now, wall_s, seen.last.as_ref())),
+            None => self.state = State::Granting(self.base((now, wall_s), seen.last.as_ref(), false)),
             // Left from an answer that was lost.
             Some(Stored { lease, record: Some(record), .. }) if record.instance == self.me.instance => {
                 self.state = State::Revoking { lease: *lease };

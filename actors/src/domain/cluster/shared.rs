@@ -47,7 +47,9 @@
 //! A member registers only while no guard claims the account, and a guard claims it only while `members/` is empty: both are
 //! conditions of their transactions. Trust outlives a lease that etcd ended early, so a guard and a new member also wait until the
 //! trust of whoever wrote `last` is over. Members write it with every keep-alive for this reason. A new member waits for the
-//! others, too, 11 s: it cannot tell whether one of them has waited for a guard before.
+//! others, too, 11 s: it cannot tell whether one of them has waited for a guard before. Who registers while nobody is a member leaves
+//! all bars until then alone: since the last member left, somebody may have ordered who asks nobody, or etcd was restored. A daemon
+//! with `off` leaves them alone after a time with members; a file beside its journal says so.
 //!
 //! # The plan
 //!
@@ -59,7 +61,8 @@
 //!
 //! A member without etcd goes on to decide and sends nothing: after 10 s its trust is over, after 15 s its lease, and the others take
 //! its shards with their next look, 2 s later. Its orders on their way get their outcome when it is back: who knows an outcome
-//! replaces `unknown`. If etcd has no quorum nobody orders. If etcd lost its data, the first member leaves all bars until about a
+//! replaces `unknown`. If etcd has no quorum nobody orders; if all leases have ended by its return, nobody orders the bars of before.
+//! If etcd lost its data, the first member leaves all bars until about a
 //! minute later, because nobody knows who ordered them, and halts the account: the limits begin anew, and a halt may have been lost.
 //! A person looks and resumes. The very first member of an account does the same: nothing in etcd tells the two apart, and the
 //! journal of a new machine does not, either.

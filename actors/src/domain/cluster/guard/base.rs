@@ -33,8 +33,9 @@ impl Base {
 }
 
 impl Guard {
-    /// What the claim of an account that nobody holds is built on.
-    pub(super) fn base(&self, now: Duration, wall_s: i64, last: Option<&Stored>) -> Base {
+    /// What the claim of an account that nobody holds is built on. `is_unsure`: orders may be unknown even if `last` is of the same
+    /// journal.
+    pub(super) fn base(&self, (now, wall_s): (Duration, i64), last: Option<&Stored>, is_unsure: bool) -> Base {
         let Some(last) = last else {
             if now < self.held_until {
                 // etcd lost its data while this daemon held the account.
@@ -64,7 +65,7 @@ impl Guard {
             _ => (seen_at + longest(trust)).max(now),
         };
         let bars_after = match record {
-            Some(record) if record.journal == self.me.journal => record.bars_after,
+            Some(record) if record.journal == self.me.journal && !is_unsure => record.bars_after,
             _ => {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));

@@ -230,7 +230,7 @@ impl Member {
     fn looked(&mut self, now: Duration, wall_s: i64) {
         self.due_at = now + LOOK_PERIOD;
         let last = self.view.last();
-        let base = self.before.base_of_member(now, wall_s, last.as_ref());
+        let base = self.before.base_of_member((now, wall_s), last.as_ref(), self.is_first());
         if let Some(guard) = self.view.guard() {
             let who = guard.record.map_or_else(|| "a daemon that cannot be read".into(), |record| record.in_words());
             self.trouble = Some(format!("{who} holds the account with cluster.mode = \"guard\""));
@@ -261,6 +261,10 @@ impl Member {
             Compare::Absent(Span::one(&member)),
             Compare::Changed(key::LAST.into(), base.last_revision),
         ];
+        if !self.is_first() {
+            // Those whose orders it relies on are still there.
+            compare.push(Compare::CreatedAfter(Span::folder(key::MEMBERS), 0));
+        }
         let mut changes = vec![
             Change::Put { key: member, value: Value::Member(Box::new(me.clone())), lease },
             self.last(me.record.clone()),
@@ -323,6 +327,11 @@ impl Member {
             }
         }
         self.check(now);
+    }
+
+    /// Whether nobody was a member when it looked: then it leaves the bars until now alone.
+    fn is_first(&self) -> bool {
+        self.view.members().next().is_none()
     }
 
     fn has_flapped(&self, wall_s: i64) -> bool {

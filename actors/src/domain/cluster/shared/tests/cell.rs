@@ -97,13 +97,13 @@ fn a_shard_is_ordered_after_its_bars_and_its_inheritance() {
     assert_eq!((owned(&cell), cell.held().len()), (0, SHARDS));
     // Bars without the journal, and the journal without bars, are not enough.
     cell.fetched(&cell.begin_cycle());
-    assert_eq!((owned(&cell), cell.epoch_for(&symbol, WALL)), (0, Err(Suppression::NotHolder)));
+    assert_eq!((owned(&cell), cell.epoch_for(&symbol, WALL + 60)), (0, Err(Suppression::NotHolder)));
     cell.inheritances().iter().for_each(|inheritance| cell.noted(inheritance));
     assert!(owned(&cell) == 0 && cell.inheritances().is_empty());
     assert!(cell.begin_cycle().has(&symbol), "it is decided, so that its bars are there");
     cycle(&cell);
     assert_eq!(owned(&cell), SHARDS);
-    assert_eq!(cell.epoch_for(&symbol, WALL).ok(), cell.epoch(&symbol));
+    assert_eq!(cell.epoch_for(&symbol, WALL + 60).ok(), cell.epoch(&symbol));
     assert!(cell.may_send() && cell.standing().unwrap().trouble.is_none());
 }
 
@@ -214,7 +214,7 @@ fn what_a_dead_member_claimed_is_inherited() {
     world.run(20, &[&first], false);
     cycle(&first);
     let symbol = Symbol::new("EURUSD");
-    let epoch = first.epoch_for(&symbol, WALL).unwrap();
+    let epoch = first.epoch_for(&symbol, WALL + 60).unwrap();
     let mut claim = claim_of(&first, epoch);
     while claim.verdict() == Verdict::Open {
         let done = world.etcd.transact(&claim.ask(world.clock.boottime(), WALL * 1_000)).unwrap();

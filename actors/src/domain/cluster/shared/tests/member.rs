@@ -148,6 +148,30 @@ fn a_member_without_its_key_owns_nothing() {
 }
 
 #[test]
+fn the_first_member_leaves_bars_until_now_alone() {
+    let mut etcd = FakeEtcd::default();
+    let first = joined("a", &mut etcd, 100);
+    assert_eq!(joined("b", &mut etcd, 105).bars_after(), first.bars_after(), "the first one is there");
+    // Both are gone. Since then somebody may have ordered who asks nobody, with any journal.
+    let later = joined("a", &mut etcd, 400);
+    assert!(later.bars_after().unwrap() > WALL + 400, "{:?}", later.bars_after());
+    assert_eq!(joined("b", &mut etcd, 405).bars_after(), later.bars_after());
+}
+
+#[test]
+fn who_relies_on_members_needs_them_until_it_registers() {
+    let mut etcd = FakeEtcd::default();
+    joined("a", &mut etcd, 100);
+    let mut second = Member::new(member_record("b", "b"), TERMS);
+    for _ in 0..2 {
+        step(&mut second, &mut etcd, 101);
+    }
+    etcd.keys.remove(&key::member("a"));
+    step(&mut second, &mut etcd, 101);
+    assert!(second.epoch().is_none());
+}
+
+#[test]
 fn a_member_unseen_for_a_day_is_forgotten() {
     let mut etcd = FakeEtcd::default();
     let mut old = joined("old", &mut etcd, 100);

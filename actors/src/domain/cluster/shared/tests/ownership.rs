@@ -75,7 +75,7 @@ fn shards_move_at_a_border_when_their_orders_are_settled() {
     cluster.join("a");
     cluster.run(2);
     assert_eq!(cluster.owned(), [16]);
-    let may_order = |cluster: &Cluster| cluster.members[0].epoch_for(s(cluster.now), "EURUSD", WALL).is_ok();
+    let may_order = |cluster: &Cluster| cluster.members[0].epoch_for(s(cluster.now), "EURUSD", WALL + 3_600).is_ok();
     assert!(!may_order(&cluster), "whoever was there before may still send");
     cluster.run(10);
     assert!(may_order(&cluster));

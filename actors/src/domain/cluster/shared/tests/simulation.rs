@@ -1,5 +1,5 @@
 //! Three daemons of one account share five symbols, in seeded random worlds: pauses, partitions, lost and late requests and
-//! answers, kills, clean restarts, leases that etcd ends early, clocks that run apart. Then a minute and a half without faults.
+//! answers, kills, clean restarts, leases that etcd ends early, clocks that run apart. Then five minutes without faults: the bars that a clock left alone which was two minutes ahead are over by then.
 
 use super::{
     daemon::{Daemon, Task},

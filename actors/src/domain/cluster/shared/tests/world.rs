@@ -14,7 +14,7 @@ use std::collections::{HashMap, HashSet};
 
 pub const STEP_MS: u64 = 100;
 pub const QUIET_FROM_MS: u64 = 150_000;
-pub const STEPS: u64 = 2_400;
+pub const STEPS: u64 = 4_500;
 pub const BAR_S: i64 = 20;
 pub const SYMBOLS: [&str; 5] = ["EURUSD", "USDJPY", "GBPUSD", "XAUUSD", "BTCUSD"];
 
