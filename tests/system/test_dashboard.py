@@ -62,7 +62,7 @@ GUARDED_ONLY = {"Holder of the account", "Remaining trust in the claim", "etcd a
     "Live members",
     "Shards of each member",
     "Owners of each shard",
-    "Claims without an outcome",
+    "Claims without an outcome, halt",
     "Duration of a claim",
 }
 # Panels with series only for the daemon with the dead symbol.
