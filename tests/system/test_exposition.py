@@ -112,7 +112,7 @@ def test_the_first_scrape_is_exactly_the_catalogue(first_scrape):
 
 def test_a_scrape_after_a_cycle_is_exactly_the_catalogue(after_a_cycle):
     assert differences(after_a_cycle, ["EURUSD", "GBPUSD"]) == []
-    assert len(catalogue()) == 84
+    assert len(catalogue()) == 85
 
 
 def test_the_contract_has_eighteen_families_and_comes_first():
