@@ -96,6 +96,17 @@ impl Record {
     }
 }
 
+/// The time to live of a holder's lease, as far as that can be told from its record.
+fn lease_of(record: Option<&Record>) -> Duration {
+    let trust = record.map(|record| Duration::from_millis(record.trust_ms));
+    trust.map_or(LEASE_MAX, |trust| trust.saturating_add(MARGIN).min(LEASE_MAX))
+}
+
+/// [`Record::in_words`], if it can be read.
+fn in_words(record: Option<&Record>) -> String {
+    record.map_or_else(|| "a daemon whose record in etcd cannot be read".into(), Record::in_words)
+}
+
 /// A key of etcd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored {

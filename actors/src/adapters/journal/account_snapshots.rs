@@ -90,30 +90,18 @@ pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), Journ
 }
 
 fn insert(transaction: &Connection, account: &str, row: &SnapshotRow) -> rusqlite::Result<()> {
-    let SnapshotRow {
-        at_ms,
-        balance,
-        equity,
-        margin,
-        positions,
-        currency,
-        is_whole,
-        every_s,
-        account_ms,
-        positions_ms,
-    } = row;
     let row = params![
-        at_ms,
+        row.at_ms,
         account,
-        balance,
-        equity,
-        margin,
-        positions,
-        currency,
-        is_whole,
-        every_s,
-        account_ms,
-        positions_ms
+        row.balance,
+        row.equity,
+        row.margin,
+        row.positions,
+        row.currency,
+        row.is_whole,
+        row.every_s,
+        row.account_ms,
+        row.positions_ms,
     ];
     transaction.prepare_cached(INSERT)?.execute(row).map(drop)
 }

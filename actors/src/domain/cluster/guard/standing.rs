@@ -1,7 +1,7 @@
 //! What the SignalSender and people are told of the claim, and who else holds the account.
 
 use super::{
-    super::{LEASE_MAX, MARGIN, Record, Standing},
+    super::{Record, Standing, in_words, lease_of},
     Guard,
 };
 use std::time::Duration;
@@ -24,14 +24,12 @@ pub struct Holder {
 impl Holder {
     /// The time to live of its lease, as far as that can be told from its record.
     pub fn lease(&self) -> Duration {
-        let trust = self.record.as_ref().map(|record| Duration::from_millis(record.trust_ms));
-        trust.map_or(LEASE_MAX, |trust| trust.saturating_add(MARGIN).min(LEASE_MAX))
+        lease_of(self.record.as_ref())
     }
 
     /// [`Record::in_words`], if there is one.
     pub fn in_words(&self) -> String {
-        let unreadable = || "a daemon whose record in etcd cannot be read".into();
-        self.record.as_ref().map_or_else(unreadable, Record::in_words)
+        in_words(self.record.as_ref())
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who keeps a daemon from being a member: one in guard mode that holds the account, or another member with the same name.
 
 use super::{Member, Value};
-use crate::domain::cluster::{LEASE_MAX, MARGIN, Record};
+use crate::domain::cluster::{Record, in_words, lease_of};
 use std::time::Duration;
 
 /// Who it is, as last read.
@@ -42,13 +42,11 @@ impl Rival {
 
     /// The time to live of its lease, as far as that can be told from its record.
     pub fn lease(&self) -> Duration {
-        let trust = self.record.as_ref().map(|record| Duration::from_millis(record.trust_ms));
-        trust.map_or(LEASE_MAX, |trust| trust.saturating_add(MARGIN).min(LEASE_MAX))
+        lease_of(self.record.as_ref())
     }
 
     /// [`Record::in_words`], if there is one.
     pub fn in_words(&self) -> String {
-        let unreadable = || "a daemon whose record in etcd cannot be read".into();
-        self.record.as_ref().map_or_else(unreadable, Record::in_words)
+        in_words(self.record.as_ref())
     }
 }
