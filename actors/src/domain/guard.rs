@@ -59,7 +59,8 @@ suppressions! {
     NotHolder = "not_holder",
         "another daemon holds the account or the symbol's shard in etcd, or etcd does not answer; see `sentinel cluster status`",
         ["cluster.mode"];
-    // Ends with the next bar, unlike the one above.
+    // Ends with the next bar, unlike the one above. Before those about the gateway, because a gateway that recovers does not
+    // change it.
     BeforeTakeover = "before_takeover",
         "the bar closed before this daemon took the account over from one with another journal, which may have ordered it",
         ["cluster.mode"];
@@ -76,19 +77,21 @@ suppressions! {
     LossLimit = "loss_limit", "the loss since the day's first equity (UTC) is at the limit, or the equity is not known",
         ["guards.loss_pct_per_day_max"];
     Positions = "positions", "the gateway's list of open positions cannot be read, so no limit on them can hold", [];
-    Opposite = "opposite", "a position in the other direction is open: the signal is skipped, or closing it was not confirmed",
-        ["guards.opposite"];
+    // Before the next one: no position is closed for an order that may not be sent.
     PositionLimit = "position_limit",
         "enough positions are open in this direction; `sentinel orders closed ID` ends one that only the journal still has",
         ["guards.positions_max"];
+    Opposite = "opposite", "a position in the other direction is open: the signal is skipped, or closing it was not confirmed",
+        ["guards.opposite"];
+    // Before etcd is asked: no claim is made for an order that is too old.
+    StaleDecision = "stale_decision",
+        "too much time has passed since the model was called: a pause, a slow disk or gateway, or many orders before it",
+        ["model.deadline_ms", "gateway.deadline_ms"];
     // Only with cluster.mode = "shared"; asked of etcd before the order is written, and again when it is claimed.
     OrderedElsewhere = "ordered_elsewhere",
         "another member of the cluster, or this one before it lost the symbol's shard, has ordered this bar or a newer one",
         ["cluster.mode"];
     ClaimLate = "claim_late", "etcd did not confirm the claim of the order in time, so the order is never sent", ["cluster.mode"];
-    StaleDecision = "stale_decision",
-        "too much time has passed since the model was called: a pause, a slow disk or gateway, or many orders before it",
-        ["model.deadline_ms", "gateway.deadline_ms"];
 }
 
 impl Suppression {
@@ -145,6 +148,44 @@ pub fn objection(around: &Circumstances) -> Option<Suppression> {
         (around.volume_max > 0.0 && around.volume > around.volume_max, Suppression::VolumeLimit),
     ];
     rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+}
+
+/// What can stand in the way of any order at the moment of its sending; the default is nothing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Obstacles {
+    /// Whether the [`KillSwitch`] is on.
+    pub is_halted: bool,
+    /// Whether the daemon is stopping.
+    pub is_stopping: bool,
+    /// Whether another daemon may hold the account.
+    pub is_not_holder: bool,
+    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
+    pub bars_after: Option<i64>,
+    /// Whether the gateway has not answered the handshake.
+    pub lacks_handshake: bool,
+    /// Whether the circuit breaker of the gateway is open.
+    pub is_breaker_open: bool,
+}
+
+impl Obstacles {
+    /// The reason not to send an order of the bar that closed at this time (unix seconds), if any; the first one if there are
+    /// several.
+    pub fn objection(&self, bar_close_time: i64) -> Option<Suppression> {
+        let rules = [
+            (self.is_halted, Suppression::Halted),
+            (self.is_stopping, Suppression::Shutdown),
+            (self.is_not_holder, Suppression::NotHolder),
+            (self.is_from_before(bar_close_time), Suppression::BeforeTakeover),
+            (self.lacks_handshake, Suppression::Handshake),
+            (self.is_breaker_open, Suppression::Breaker),
+        ];
+        rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+    }
+
+    /// Whether another daemon may have ordered the bar that closed at this time (unix seconds).
+    pub fn is_from_before(&self, bar_close_time: i64) -> bool {
+        self.bars_after.is_some_and(|until| bar_close_time <= until)
+    }
 }
 
 /// Whether a bar is too old to trade on: `now - bar_close_time > max_bar_age_s`, all in seconds.
@@ -212,8 +253,8 @@ pub fn loss_objection(first: Option<f64>, now: Option<f64>, limits: &Limits) -> 
 pub fn exposure_objection(same: usize, opposite: usize, limits: &Limits) -> Option<Suppression> {
     let max = usize::try_from(limits.positions_max).unwrap_or(usize::MAX);
     let rules = [
-        (opposite > 0 && limits.opposite == Opposite::Skip, Suppression::Opposite),
         (max > 0 && same >= max, Suppression::PositionLimit),
+        (opposite > 0 && limits.opposite == Opposite::Skip, Suppression::Opposite),
     ];
     rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
 }

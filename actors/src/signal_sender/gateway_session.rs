@@ -15,7 +15,7 @@ use crate::{
     domain::{
         clock::{Expiry, Moment},
         cluster::shared::OrderClaim,
-        guard::Suppression,
+        guard::{Obstacles, Suppression},
         instrument::Symbol,
         journal::AccountSnapshot,
         order::{Order, Outcome, close_order_id},
@@ -52,21 +52,17 @@ pub(super) struct GatewaySession<'a> {
 }
 
 impl GatewayPort for GatewaySession<'_> {
-    fn objection(&self) -> Option<Suppression> {
+    fn obstacles(&self) -> Obstacles {
         let config = self.config;
-        let rules = [
-            (config.shutdown.is_cancelled(), Suppression::Shutdown),
-            (config.kill_switch.is_halted(), Suppression::Halted),
-            (!config.authority.may_send(), Suppression::NotHolder),
+        Obstacles {
+            is_halted: config.kill_switch.is_halted(),
+            is_stopping: config.shutdown.is_cancelled(),
+            is_not_holder: !config.authority.may_send(),
+            bars_after: config.authority.bars_after(),
             // If the gateway is absent, the order gets the outcome `not_sent` instead.
-            (!self.gate.is_open() && !self.is_gateway_absent, Suppression::Handshake),
-            (!config.breakers.admits(Endpoint::Gateway), Suppression::Breaker),
-        ];
-        rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
-    }
-
-    fn bars_after(&self) -> Option<i64> {
-        self.config.authority.bars_after()
+            lacks_handshake: !self.gate.is_open() && !self.is_gateway_absent,
+            is_breaker_open: !config.breakers.admits(Endpoint::Gateway),
+        }
     }
 
     fn epoch(&self, symbol: &Symbol) -> Option<i64> {

@@ -9,7 +9,7 @@ use crate::{
 use sentinel_actors::domain::{
     breaker::{Breaker, BreakerState},
     clock::{Expiry, Moment},
-    guard::Suppression,
+    guard::{Obstacles, Suppression},
     order::{Order, Outcome, close_order_id},
     order_manager::{GatewayPort, OrderResult},
     position::{Position, Positions},
@@ -116,19 +116,19 @@ fn not_sent(reason: &str) -> OrderResult {
 }
 
 impl GatewayPort for GatewaySession<'_> {
-    fn objection(&self) -> Option<Suppression> {
+    fn obstacles(&self) -> Obstacles {
         let world = self.world.borrow();
-        let rules = [
-            (world.is_stopping, Suppression::Shutdown),
-            (world.is_halted, Suppression::Halted),
-            (!self.gate.is_open && !self.is_gateway_absent, Suppression::Handshake),
-            (self.gate.breaker.state(self.monotonic()) == BreakerState::Open, Suppression::Breaker),
-        ];
-        rules.into_iter().find_map(|(objects, reason)| objects.then_some(reason))
+        Obstacles {
+            is_halted: world.is_halted,
+            is_stopping: world.is_stopping,
+            lacks_handshake: !self.gate.is_open && !self.is_gateway_absent,
+            is_breaker_open: self.gate.breaker.state(self.monotonic()) == BreakerState::Open,
+            ..Obstacles::default()
+        }
     }
 
     async fn exchange(&mut self, order: &Order, expiry: Expiry, _: Option<i64>) -> Result<OrderResult, Suppression> {
-        assert_eq!(self.objection(), None, "an order goes out against an objection");
+        assert_eq!(self.obstacles(), Obstacles::default(), "an order goes out against an objection");
         if self.is_gateway_absent {
             return Ok(not_sent("the gateway did not accept the previous request"));
         }

@@ -11,15 +11,15 @@ const FINE: Circumstances = Circumstances {
     volume_max: 0.0,
 };
 
-/// Each of these is checked before the next one.
-fn are_in_order(reasons: &[Option<Suppression>]) {
-    let place = |reason: &Option<Suppression>| Suppression::ALL.iter().position(|known| Some(*known) == *reason);
-    let places: Vec<_> = reasons.iter().map(|reason| place(reason).unwrap()).collect();
-    assert!(places.is_sorted(), "{reasons:?}");
+/// These are the listed reasons from the first to the last of them, in their order and without a gap.
+fn are_listed(reasons: &[Option<Suppression>]) {
+    let begin = Suppression::ALL.iter().position(|known| Some(*known) == reasons[0]).unwrap();
+    let listed: Vec<_> = Suppression::ALL[begin..].iter().take(reasons.len()).copied().map(Some).collect();
+    assert_eq!(reasons, listed);
 }
 
 #[test]
-fn reasons_are_listed_in_the_order_in_which_they_are_asked() {
+fn rules_before_an_order_object_in_the_listed_order() {
     let all = Circumstances {
         is_halted: true,
         has_clock_stepped: true,
@@ -32,22 +32,28 @@ fn reasons_are_listed_in_the_order_in_which_they_are_asked() {
     let steady = Circumstances { has_clock_stepped: false, ..resumed };
     let open = Circumstances { is_market_open: true, ..steady };
     let fresh = Circumstances { is_bar_stale: false, ..open };
-    are_in_order(&[all, resumed, steady, open, fresh].map(|around| objection(&around)));
-    let limits = Limits {
-        failures_in_a_row_max: 1,
-        orders_per_hour_max: 1,
-        cooldown: Duration::from_secs(3_600),
-        positions_max: 1,
-        loss_pct_per_day_max: 1.0,
-        opposite: Opposite::Skip,
-        ..Limits::default()
+    are_listed(&[all, resumed, steady, open, fresh].map(|around| objection(&around)));
+    assert_eq!(objection(&Circumstances { volume: 1.0, ..fresh }), None);
+}
+
+#[test]
+fn obstacles_object_in_the_listed_order() {
+    let all = Obstacles {
+        is_halted: true,
+        is_stopping: true,
+        is_not_holder: true,
+        bars_after: Some(60),
+        lacks_handshake: true,
+        is_breaker_open: true,
     };
-    let filled = Pace { failures_in_a_row: 0, ..pace() };
-    let rare = Pace { last_hour: 0, ..filled };
-    let [failed, fast, soon] = [pace(), filled, rare].map(|pace| pace_objection(&pace, &limits));
-    let lost = loss_objection(None, None, &limits);
-    let [beside, full] = [1, 0].map(|opposite| exposure_objection(1, opposite, &limits));
-    are_in_order(&[failed, fast, soon, lost, Some(Suppression::Positions), beside, full]);
+    assert_eq!(all.objection(60), Some(Suppression::Halted));
+    let resumed = Obstacles { is_halted: false, ..all };
+    let running = Obstacles { is_stopping: false, ..resumed };
+    let holder = Obstacles { is_not_holder: false, ..running };
+    let later = Obstacles { bars_after: Some(59), ..holder };
+    let answered = Obstacles { lacks_handshake: false, ..later };
+    are_listed(&[resumed, running, holder, later, answered].map(|obstacles| obstacles.objection(60)));
+    assert_eq!(Obstacles { is_breaker_open: false, ..answered }.objection(60), None);
 }
 
 #[test]

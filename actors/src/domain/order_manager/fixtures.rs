@@ -3,6 +3,7 @@
 use super::*;
 use crate::domain::{
     clock::Expiry,
+    guard::Obstacles,
     instrument::{Instrument, Symbol},
     order::{Order, Outcome, Side, client_order_id, close_order_id},
     order_state::OrderState,
@@ -156,13 +157,12 @@ pub(super) struct Gateway {
     pub answer: Result<Outcome, Suppression>,
     pub close_answer: Outcome,
     pub sent: usize,
-    pub objection: Option<Suppression>,
+    pub obstacles: Obstacles,
     pub positions: Result<Positions, Suppression>,
     pub equity: Option<f64>,
     pub asked: usize,
     pub now: Moment,
-    pub bars_after: Option<i64>,
-    /// What `bars_after` becomes while the positions are asked for.
+    /// What `obstacles.bars_after` becomes while the positions are asked for.
     pub taken_over_at: Option<i64>,
     pub epoch: Option<i64>,
     /// The claim under which each order was to be sent.
@@ -174,12 +174,8 @@ pub(super) struct Gateway {
 }
 
 impl GatewayPort for Gateway {
-    fn objection(&self) -> Option<Suppression> {
-        self.objection
-    }
-
-    fn bars_after(&self) -> Option<i64> {
-        self.bars_after
+    fn obstacles(&self) -> Obstacles {
+        self.obstacles
     }
 
     fn epoch(&self, _: &Symbol) -> Option<i64> {
@@ -197,7 +193,8 @@ impl GatewayPort for Gateway {
     }
 
     fn may_ask(&self) -> bool {
-        matches!(self.objection, None | Some(Suppression::Halted))
+        let Obstacles { is_stopping, lacks_handshake, is_breaker_open, .. } = self.obstacles;
+        !is_stopping && !lacks_handshake && !is_breaker_open
     }
 
     fn exchange(
@@ -224,7 +221,7 @@ impl GatewayPort for Gateway {
 
     fn positions_twice(&mut self) -> impl Future<Output = Option<[Vec<Position>; 2]>> {
         self.asked += 2;
-        self.bars_after = self.taken_over_at.or(self.bars_after);
+        self.obstacles.bars_after = self.taken_over_at.or(self.obstacles.bars_after);
         ready(match &self.positions {
             Ok(Positions::Known(positions)) => Some([positions.clone(), positions.clone()]),
             _ => None,
@@ -253,12 +250,11 @@ pub(super) fn filling() -> Gateway {
         answer: Ok(filled()),
         close_answer: filled(),
         sent: 0,
-        objection: None,
+        obstacles: Obstacles::default(),
         positions: Ok(Positions::Untold),
         equity: None,
         asked: 0,
         now: Moment::default(),
-        bars_after: None,
         taken_over_at: None,
         epoch: None,
         sent_under: Vec::new(),

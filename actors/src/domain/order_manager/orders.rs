@@ -25,11 +25,12 @@ impl OrderManager {
         closes: &mut Vec<(Order, OrderResult)>,
     ) -> Result<OrderResult, Suppression> {
         self.refuse_by_journal(order)?;
-        refuse(gateway.objection().or(other_journal_objection(order, gateway)))?;
+        refuse(gateway.obstacles().objection(order.bar_close_time))?;
         refuse(pace_objection(&self.pace(order), &self.rules.limits))?;
         let loss = self.loss(order_journal, gateway).await;
         // A query that was interrupted by shutdown says nothing about the account.
-        refuse(gateway.objection().filter(|reason| *reason == Suppression::Shutdown))?;
+        let obstacles = gateway.obstacles();
+        refuse(obstacles.objection(order.bar_close_time).filter(|_| obstacles.is_stopping))?;
         refuse(loss)?;
         let exposure = self.exposure(order, order_journal, gateway).await?;
         let other = order.side.opposite();
@@ -196,8 +197,7 @@ impl OrderManager {
     ) -> Result<OrderResult, Suppression> {
         // Checked before every order: a halt, a shutdown or an open breaker may have come since the last one.
         let too_old = |gateway: &G| expiry.is_over(gateway.now()).then_some(Suppression::StaleDecision);
-        let objects =
-            |gateway: &G| gateway.objection().or(too_old(gateway)).or(other_journal_objection(order, gateway));
+        let objects = |gateway: &G| gateway.obstacles().objection(order.bar_close_time).or(too_old(gateway));
         refuse(objects(gateway))?;
         if self.standing.is_none() {
             // The outcome of a previous close is still unwritten.
@@ -293,12 +293,6 @@ impl OrderManager {
             standing.failures_in_a_row = if is_filled { 0 } else { standing.failures_in_a_row + 1 };
         }
     }
-}
-
-/// The daemon that held the account before may have ordered this bar, and this journal does not know it.
-fn other_journal_objection<G: GatewayPort>(order: &Order, gateway: &G) -> Option<Suppression> {
-    let is_from_before = gateway.bars_after().is_some_and(|until| order.bar_close_time <= until);
-    is_from_before.then_some(Suppression::BeforeTakeover)
 }
 
 fn refuse(objection: Option<Suppression>) -> Result<(), Suppression> {

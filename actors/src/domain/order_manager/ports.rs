@@ -4,7 +4,7 @@
 use crate::domain::{
     clock::{Expiry, Moment},
     exposure::Fill,
-    guard::Suppression,
+    guard::{Obstacles, Suppression},
     instrument::Symbol,
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
     order::{Order, Outcome},
@@ -35,13 +35,8 @@ pub trait OrderJournal {
 
 /// The connection to the gateway.
 pub trait GatewayPort {
-    /// Why nothing may be sent now, if so.
-    fn objection(&self) -> Option<Suppression>;
-
-    /// Bars that closed until then (unix seconds) are not ordered: a daemon with another journal may have ordered them.
-    fn bars_after(&self) -> Option<i64> {
-        None
-    }
+    /// What stands in the way of an order now.
+    fn obstacles(&self) -> Obstacles;
 
     /// The claim under which orders of this symbol are sent, which the journal keeps with each of them; see
     /// [`Authority::epoch`](crate::domain::cluster::Authority::epoch).
@@ -52,7 +47,7 @@ pub trait GatewayPort {
     /// Whether no other daemon can have traded the order's symbol since its bar closed. Otherwise a new position may be another
     /// daemon's, and proves nothing about this order.
     fn is_alone_since(&self, order: &Unproven) -> bool {
-        self.bars_after().is_none_or(|until| order.bar_close_time > until)
+        !self.obstacles().is_from_before(order.bar_close_time)
     }
 
     /// Whether the order may be claimed, if every order needs a claim of its own; asked before anything is written about it.
@@ -76,7 +71,8 @@ pub trait GatewayPort {
     /// Whether a query may be sent now: a halt stops orders, not queries.
     fn may_ask(&self) -> bool;
 
-    /// Claims the order if that is needed, sends it once, and waits for its reply. Nothing is sent after `expiry`, nor under another claim than `epoch`.
+    /// Claims the order if that is needed, sends it once, and waits for its reply. Nothing is sent after `expiry`, nor under
+    /// another claim than `epoch`.
     ///
     /// # Errors
     /// The reason for which no part of it was sent; then the order must not arrive later, either.

@@ -7,7 +7,7 @@ use crate::domain::{
     clock::{Expiry, Moment},
     exposure::{Fill, KnownNames},
     fill::Costs,
-    guard::{Limits, Suppression},
+    guard::{Limits, Obstacles, Suppression},
     instrument::{Instrument, Symbol},
     journal::{History, JournalError, OrderStep, Standing, StandingQuestion},
     money::Money,
@@ -174,8 +174,8 @@ struct Gateway<'a> {
 }
 
 impl GatewayPort for Gateway<'_> {
-    fn objection(&self) -> Option<Suppression> {
-        None
+    fn obstacles(&self) -> Obstacles {
+        Obstacles::default()
     }
 
     fn may_ask(&self) -> bool {

@@ -36,27 +36,27 @@ pub(super) enum Permit<'a> {
 }
 
 impl Permit<'_> {
-    /// Why the order may not be sent at this moment.
-    fn objection(self, config: &Config, order: &Order) -> Option<Suppression> {
+    /// Why the order may not be sent at this moment; the first reason if there are several.
+    fn objection(self, config: &Config, order: &Order, expiry: Expiry) -> Option<Suppression> {
         let authority = &config.authority;
-        let is_lost = match self {
+        let claim = match self {
             // Another claim than the one that the journal names is none for this order.
-            Self::Held(epoch) => !authority.may_send() || authority.epoch(&order.symbol) != epoch,
+            Self::Held(epoch) => {
+                let is_held = authority.may_send() && authority.epoch(&order.symbol) == epoch;
+                (!is_held).then_some(Suppression::NotHolder)
+            }
             Self::Claimed(claim) => {
-                let cell = config.claims.as_ref().map(|claims| &claims.cell);
-                !cell.is_some_and(|cell| cell.may_send_claimed(claim))
+                config.claims.as_ref().map_or(Some(Suppression::NotHolder), |claims| claims.cell.objection(claim))
             }
         };
-        match self {
-            Self::Claimed(claim) if is_lost && !claim.is_fresh_at(config.clock.boottime()) => {
-                Some(Suppression::ClaimLate)
-            }
-            _ if is_lost => Some(Suppression::NotHolder),
-            _ if authority.bars_after().is_some_and(|until| order.bar_close_time <= until) => {
-                Some(Suppression::BeforeTakeover)
-            }
-            _ => None,
-        }
+        let is_from_before = authority.bars_after().is_some_and(|until| order.bar_close_time <= until);
+        let rules = [
+            claim.filter(|reason| *reason != Suppression::ClaimLate),
+            is_from_before.then_some(Suppression::BeforeTakeover),
+            expiry.is_over(config.clock.moment()).then_some(Suppression::StaleDecision),
+            claim,
+        ];
+        rules.into_iter().flatten().next()
     }
 }
 
@@ -106,10 +106,7 @@ impl GatewaySession<'_> {
         // Age and claim are checked before each step of the send: if the process was suspended while it waited for the
         // connection, it must not send an old order, or one of an account that it no longer holds, when it continues.
         let in_time = poll_fn(|cx| {
-            if expiry.is_over(config.clock.moment()) {
-                return Poll::Ready(Err(Suppression::StaleDecision));
-            }
-            if let Some(reason) = permit.objection(config, order) {
+            if let Some(reason) = permit.objection(config, order, expiry) {
                 return Poll::Ready(Err(reason));
             }
             send.as_mut().poll(cx).map(Ok)
@@ -118,8 +115,8 @@ impl GatewaySession<'_> {
             // In this order: a send that has just completed counts, even if shutdown begins at the same moment.
             biased;
             sent = timeout_at(deadline, in_time) => sent.map_or(Ok(None), |sent| sent.map(Some))?,
-            () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
             () = halted(config) => return Err(Suppression::Halted),
+            () = config.shutdown.cancelled() => return Err(Suppression::Shutdown),
         };
         let awaiting = match sent {
             Some(Ok(awaiting)) => awaiting,

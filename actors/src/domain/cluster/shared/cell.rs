@@ -217,10 +217,13 @@ impl MemberCell {
         state.ownership.epoch_for(self.clock.boottime(), symbol.as_str(), bar_close_time)
     }
 
-    /// See [`Ownership::may_send`]. Asked right before the sending.
-    pub fn may_send_claimed(&self, claim: &OrderClaim) -> bool {
+    /// See [`Ownership::objection`]. Asked right before the sending.
+    pub fn objection(&self, claim: &OrderClaim) -> Option<Suppression> {
         let state = self.lock();
-        !state.is_leaving && state.ownership.may_send(self.clock.boottime(), claim)
+        if state.is_leaving {
+            return Some(Suppression::NotHolder);
+        }
+        state.ownership.objection(self.clock.boottime(), claim)
     }
 
     /// Which shards have an order on its way or an outcome that is not in etcd yet; and how many claims have no final outcome.

@@ -94,7 +94,7 @@ impl OrderClaim {
     }
 
     /// Whether it is made and young enough to be sent. The shard's epoch and the lease's trust are asked besides this; see
-    /// [`Ownership::may_send`](super::Ownership::may_send).
+    /// [`Ownership::objection`](super::Ownership::objection).
     pub fn is_fresh_at(&self, now: Duration) -> bool {
         self.verdict() == Verdict::Made && self.attempted_at.is_some_and(|at| now < at + AGE_MAX)
     }

@@ -112,13 +112,16 @@ impl Ownership {
             .ok_or(Suppression::NotHolder)
     }
 
-    /// Whether a claim may be sent at `now`: it was read back, it is young, its shard is still ours under the same epoch, and the
-    /// lease is trusted. Asked right before the sending, with nothing in between.
-    pub fn may_send(&self, now: Duration, order: &OrderClaim) -> bool {
+    /// Why a claim may not be sent at `now`, if so. It may if its shard is still ours under the same epoch, the lease is trusted,
+    /// it was read back, and it is young. Asked right before the sending, with nothing in between.
+    pub fn objection(&self, now: Duration, order: &OrderClaim) -> Option<Suppression> {
         let claim = order.claim();
         let held = self.held.get(&Shard::of(&claim.order.symbol));
         let is_ours = held.is_some_and(|held| held.epoch == claim.epoch);
-        is_ours && order.is_fresh_at(now) && self.member.is_trusted_at(now)
+        if !is_ours || !self.member.is_trusted_at(now) {
+            return Some(Suppression::NotHolder);
+        }
+        (!order.is_fresh_at(now)).then_some(Suppression::ClaimLate)
     }
 
     /// The caller has the bars of this shard's symbols from the market, and has taken note of [`Self::unknown`].

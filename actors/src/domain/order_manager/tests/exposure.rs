@@ -149,7 +149,8 @@ fn failures_in_a_row_stop_orders_and_a_fill_starts_afresh() {
 #[test]
 fn an_order_names_its_claim_and_an_old_bar_its_reason() {
     let (mut manager, book) = (manager_with(Limits::default()), Book::default());
-    let mut gateway = Gateway { epoch: Some(40), bars_after: Some(BAR), ..filling() };
+    let mut gateway = Gateway { epoch: Some(40), ..filling() };
+    gateway.obstacles.bars_after = Some(BAR);
     assert_eq!(cycle(&mut manager, &book, &mut gateway, &order("EURUSD", BAR)), Err(Suppression::BeforeTakeover));
     assert!(book.epochs.borrow().is_empty() && gateway.sent == 0);
     assert!(cycle(&mut manager, &book, &mut gateway, &order("EURUSD", BAR + 1)).is_ok());
@@ -207,20 +208,20 @@ fn positions_prove_nothing_after_another_daemon_may_have_traded() {
     assert!(cycle(&mut manager, &book, &mut gateway, &order).is_ok());
     // It fits the order, and may be the other daemon's.
     gateway.positions = Ok(Positions::Known(vec![position(9, Side::Buy)]));
-    gateway.bars_after = Some(BAR);
+    gateway.obstacles.bars_after = Some(BAR);
     book.time.set(Duration::from_secs(3_600));
     gateway.now.monotonic = Duration::from_secs(3_600);
     let asked = gateway.asked;
     assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
     assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked, Some(OrderState::Unknown)));
     // Another daemon takes the account while the positions are asked for.
-    gateway.bars_after = None;
+    gateway.obstacles.bars_after = None;
     gateway.taken_over_at = Some(BAR);
     assert!(now(manager.reconcile(&book, &mut gateway, book.time.get())).is_empty());
     assert_eq!((gateway.asked, book.state(order.client_order_id)), (asked + 2, Some(OrderState::Unknown)));
     gateway.taken_over_at = None;
     // The daemon before this one ended before the bar of this order.
-    gateway.bars_after = Some(BAR - 1);
+    gateway.obstacles.bars_after = Some(BAR - 1);
     assert_eq!(now(manager.reconcile(&book, &mut gateway, book.time.get())).len(), 1);
 }
 

@@ -220,9 +220,9 @@ fn what_a_dead_member_claimed_is_inherited() {
         let done = world.etcd.transact(&claim.ask(world.clock.boottime(), WALL * 1_000)).unwrap();
         claim.told(world.clock.boottime(), WALL * 1_000, &done);
     }
-    assert!(first.may_send_claimed(&claim));
+    assert_eq!(first.objection(&claim), None);
     world.run(60, &[&second], false);
-    assert!(!first.may_send_claimed(&claim), "its trust is over");
+    assert_eq!(first.objection(&claim), Some(Suppression::NotHolder), "its trust is over");
     let inheritances = second.inheritances();
     let claims: Vec<_> = inheritances.iter().flat_map(|it| &it.claims).collect();
     assert_eq!((inheritances.len(), claims.len()), (SHARDS, 1));

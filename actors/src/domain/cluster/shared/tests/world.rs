@@ -269,7 +269,7 @@ impl World {
                 daemon.task = Some(Task::Claiming(claim));
                 return;
             }
-            Verdict::Made if daemon.ownership.may_send(daemon.clock(now_ms), &claim) => {
+            Verdict::Made if daemon.ownership.objection(daemon.clock(now_ms), &claim).is_none() => {
                 self.gateway(of, claim.claim().clone(), now_ms);
                 return;
             }
