@@ -15,8 +15,10 @@
 //! ```text
 //! cli        parse, call, exit: one file for each command
 //!  |-> tools     what looks at a daemon, a market or a model from outside: verify, soak, probe; account, which reads the
-//!  |              journal; bars, dataset, replay and study for a model of one's own; plot draws for them
-//!  |-> daemon    what runs: application, wiring, watch, http, systemd, telemetry
+//!  |              journal; cluster, which reads and steers the members in etcd; bars, dataset, replay and study for a model of
+//!  |              one's own; plot draws for them
+//!  |-> daemon    what runs: application, wiring, watch, http, systemd, telemetry; console, the page's answers; cluster, which
+//!  |              claims the account; discovery, where Prometheus finds the members
 //!  `-> sandbox   the market, the model and the gateway that `sentinel demo` trades against
 //!        `-> settings   every setting, where its value comes from, and what it means
 //!              `-> process   signals, exit codes, the environment, the build

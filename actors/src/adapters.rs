@@ -9,7 +9,7 @@
 //! - [`archive`] - the SQLite file with bars
 //! - [`prometheus`] - the text of `/metrics`
 //! - [`deadman`] - the service that expects pings
-//! - [`etcd`] - the claim on the account
+//! - [`etcd`] - the claim on the account; members, shards and claims of orders
 //! - [`halt_file`] - the kill switch, a file that `sentinel halt` creates
 //! - [`system_clock`] - the machine's clocks
 //!

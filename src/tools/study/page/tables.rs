@@ -61,7 +61,7 @@ fn cell(points: f64, trades: u64) -> Markup {
 
 /// What the conditions are.
 pub(super) fn conditions_note() -> Markup {
-    html! { "Advice is given only if all of these hold. One that fails is no proof against the model: it may be too few trades." }
+    html! { "Advice is given only if all of these hold. A failed condition does not prove that the model is bad: there may be too few trades." }
 }
 
 /// Each condition, what was needed and what was found.

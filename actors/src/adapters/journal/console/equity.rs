@@ -117,7 +117,7 @@ impl ConsoleReader {
                 .query_row([account], |row| row.get(0))
                 .optional()?
                 .flatten();
-            // Points of several symbols are no sum. Of each symbol the newest order is kept for ever, so this knows them all.
+            // Points of different symbols cannot be added. Of each symbol the newest order is kept for ever, so this knows them all.
             let has_several: bool = connection
                 .prepare_cached("SELECT count(DISTINCT symbol) > 1 FROM paper_orders WHERE account = ?1")?
                 .query_row([account], |row| row.get(0))?;
