@@ -2,6 +2,7 @@
 //! end. On a thread of its own, so that no cycle ever waits for etcd. What it knows is in a
 //! [`ClaimCell`](crate::domain::cluster::ClaimCell) or a [`MemberCell`](crate::domain::cluster::shared::MemberCell), which the SignalSender asks before each order.
 
+mod claim_log;
 mod keeper;
 mod member_keeper;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! Carries out what the [`Guard`] asks for, tells the [`ClaimCell`], and logs what changes.
 
+use super::claim_log::{ClaimState, Sentence, sentences};
 use crate::{
     adapters::etcd::{self, Etcd, EtcdError},
     domain::{
         clock::Clock,
-        cluster::{Ask, ClaimCell, EtcdAnswer, Guard, Record, Standing, Terms},
+        cluster::{Ask, ClaimCell, EtcdAnswer, Guard, Holder, Record, Standing, Terms},
     },
 };
 use std::{io, sync::Arc, time::Duration};
@@ -49,18 +50,8 @@ pub struct Keeper {
     lease: Duration,
     clock: Arc<dyn Clock>,
     cell: ClaimCell,
-    /// What was last logged.
-    said: Option<Said>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
-    is_holder: bool,
-    may_send: bool,
-    is_etcd_up: bool,
-    holder: Option<String>,
-    /// Whether a holder before did not give the account back, and nobody has acknowledged that.
-    has_dead: bool,
+    /// As it was last logged.
+    logged: Option<ClaimState>,
 }
 
 impl Keeper {
@@ -72,7 +63,7 @@ impl Keeper {
         let Config { etcd, me, terms, clock, cell } = config;
         let account = etcd.account.clone();
         let (guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
-        Ok(Self { guard, etcd, account, lease: terms.lease, clock, cell, said: None })
+        Ok(Self { guard, etcd, account, lease: terms.lease, clock, cell, logged: None })
     }
 
     /// Waits until the next request is due, sends it, and publishes what follows from its answer.
@@ -167,60 +158,37 @@ impl Keeper {
         true
     }
 
+    /// Says what is known: to the cell, and to the log if it changed.
     fn publish(&mut self) {
         let now = self.clock.boottime();
         let standing = self.guard.standing(now);
         self.cell.set(standing.clone());
-        let said = Said {
+        let state = ClaimState {
             is_holder: standing.is_holder,
             may_send: standing.may_send_at(now),
             is_etcd_up: standing.is_etcd_up,
-            holder: self.guard.holder().map(crate::domain::cluster::Holder::in_words),
+            holder: self.guard.holder().map(Holder::in_words),
             has_dead: standing.before.is_some(),
         };
-        let before = self.said.replace(said.clone());
-        if before.as_ref() == Some(&said) {
-            return;
-        }
+        let before = self.logged.replace(state.clone());
         let account = self.account.as_str();
-        if said.is_holder
-            && !before.as_ref().is_some_and(|before| before.is_holder)
-            && let Some(dead) = self.guard.before()
-        {
-            warn!(
-                account,
-                error = "cluster",
-                "{dead} held the account before and did not give it back: look for its last orders in the account and in its journal, \
-                 then say so with `sentinel cluster acknowledge`"
-            );
-        }
-        if before.as_ref().is_some_and(|before| before.has_dead && before.is_holder) && said.is_holder && !said.has_dead
-        {
-            info!(account, "somebody has acknowledged that the holder before did not give the account back");
-            if before == Some(Said { has_dead: true, ..said.clone() }) {
-                return;
-            }
-        }
-        let is_first = before.is_none();
-        let had_it = before.is_some_and(|before| before.is_holder);
-        match (&standing.trouble, &said) {
-            (None, _) => {
-                let not_before = standing.bars_after.and_then(|at| chrono::DateTime::from_timestamp(at, 0));
-                info!(
+        for sentence in sentences(before.as_ref(), &state, standing.trouble.as_deref(), self.guard.before()) {
+            match sentence {
+                Sentence::Holds => info!(
                     account,
-                    bars_after = not_before.map(|at| at.format("%Y-%m-%d %H:%M:%S UTC").to_string()),
+                    bars_after = standing.bars_after.and_then(utc),
                     "this daemon holds the account in etcd, and orders may be sent"
-                );
+                ),
+                Sentence::Info(text) => info!(account, "{text}"),
+                Sentence::Warn(text) => warn!(account, error = "cluster", "{text}"),
+                Sentence::Error(text) => error!(account, error = "cluster", "{text}"),
             }
-            (Some(trouble), Said { is_etcd_up: false, .. }) => warn!(account, error = "cluster", "{trouble}"),
-            (Some(trouble), Said { is_holder: true, .. }) => info!(account, "the account is taken in etcd; {trouble}"),
-            (Some(trouble), _) if had_it => {
-                error!(account, error = "cluster", "the account is lost in etcd: {trouble}")
-            }
-            // Before its first answer; `take` says whose it is.
-            (Some(_), Said { holder: None, .. }) if is_first => {}
-            (Some(trouble), Said { holder: None, .. }) => info!(account, "nobody holds the account in etcd; {trouble}"),
-            (Some(trouble), _) => warn!(account, error = "cluster", "{trouble}"),
         }
     }
+}
+
+/// A time in unix seconds, for the log.
+fn utc(at: i64) -> Option<String> {
+    let at = chrono::DateTime::from_timestamp(at, 0)?;
+    Some(at.format("%Y-%m-%d %H:%M:%S UTC").to_string())
 }

@@ -37,12 +37,12 @@ pub struct MemberKeeper {
     account: String,
     lease: Duration,
     clock: Arc<dyn Clock>,
-    /// What was last logged.
-    said: Option<Said>,
+    /// As it was last logged.
+    logged: Option<MemberState>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-struct Said {
+struct MemberState {
     is_member: bool,
     may_send: bool,
     is_etcd_up: bool,
@@ -59,7 +59,7 @@ impl MemberKeeper {
     pub fn new(config: MemberConfig) -> io::Result<Self> {
         let MemberConfig { etcd, terms, clock, cell } = config;
         let account = etcd.account.clone();
-        Ok(Self { cell, etcd: Etcd::new(etcd)?, account, lease: terms.lease, clock, said: None })
+        Ok(Self { cell, etcd: Etcd::new(etcd)?, account, lease: terms.lease, clock, logged: None })
     }
 
     /// Sends the next request if it is due, or waits a moment; then says what changed.
@@ -141,10 +141,11 @@ impl MemberKeeper {
         false
     }
 
+    /// Logs what changed.
     fn say(&mut self) {
         let standing = self.cell.standing().unwrap_or_default();
         let held = self.cell.held();
-        let said = Said {
+        let state = MemberState {
             is_member: standing.is_holder,
             may_send: self.cell.may_send(),
             is_etcd_up: standing.is_etcd_up,
@@ -152,30 +153,32 @@ impl MemberKeeper {
             owned: held.iter().filter(|(_, phase)| *phase == Phase::Owned).map(|(shard, _)| *shard).collect(),
             halt: self.cell.membership().and_then(|membership| membership.halt),
         };
-        let before = self.said.replace(said.clone());
-        if before.as_ref() == Some(&said) {
+        let before = self.logged.replace(state.clone());
+        if before.as_ref() == Some(&state) {
             return;
         }
         let account = self.account.as_str();
-        if before.as_ref().map_or(&[][..], |before| &before.owned) != said.owned {
-            let shards: Vec<_> = said.owned.iter().map(Shard::to_string).collect();
+        if before.as_ref().map_or(&[][..], |before| &before.owned) != state.owned {
+            let shards: Vec<_> = state.owned.iter().map(Shard::to_string).collect();
             info!(account, shards = %shards.join(","), "shards that this member may order: {} of 16", shards.len());
         }
-        match (before.as_ref().and_then(|before| before.halt.as_ref()), &said.halt) {
+        match (before.as_ref().and_then(|before| before.halt.as_ref()), &state.halt) {
             (known, Some(halt)) if known != Some(halt) => warn!(account, error = "cluster", "{halt}"),
             (Some(_), None) => info!(account, "the halt in etcd is over: all members may order again"),
             _ => {}
         }
         let was_member = before.as_ref().is_some_and(|before| before.is_member);
-        let is_said =
-            before.is_some_and(|it| Said { owned: said.owned.clone(), halt: said.halt.clone(), ..it } == said);
-        match (&standing.trouble, &said) {
+        let is_said = before
+            .is_some_and(|it| MemberState { owned: state.owned.clone(), halt: state.halt.clone(), ..it } == state);
+        match (&standing.trouble, &state) {
             _ if is_said => {}
             (None, _) => {
                 info!(account, "this daemon is a member of the account's cluster in etcd, and orders may be sent")
             }
-            (Some(trouble), Said { is_etcd_up: false, .. }) => warn!(account, error = "cluster", "{trouble}"),
-            (Some(trouble), Said { is_member: true, .. }) => info!(account, "this daemon is a member; {trouble}"),
+            (Some(trouble), MemberState { is_etcd_up: false, .. }) => warn!(account, error = "cluster", "{trouble}"),
+            (Some(trouble), MemberState { is_member: true, .. }) => {
+                info!(account, "this daemon is a member; {trouble}")
+            }
             (Some(trouble), _) if was_member => {
                 error!(account, error = "cluster", "the membership is lost in etcd: {trouble}");
             }
