@@ -35,7 +35,7 @@ mod tests;
 mod unwritten;
 
 pub use account_lock::{AccountLock, AccountLockError};
-pub use account_snapshots::ToldOf;
+pub use account_snapshots::AccountReports;
 pub use console::{
     AccountTold, Bin, Calibration, ConsoleReader, Curve, Decided, DecidedPage, Entry, EquityCurves, Exit, Failure,
     Histogram, Latch, Ledger, Ledgers, ModelRows, Money, MoneyRows, OddsPage, OddsRow, OrderEvent, OrderPage,
@@ -48,7 +48,7 @@ pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};
 pub use journal_id::journal_id;
-pub use money::{RealisedRow, ToldAccount, open};
+pub use money::{RealisedRow, ReportedAccount, open};
 pub use order_steps::Verdict;
 pub use orders::{Identity, OpenOrders, OrderRow};
 pub use others::{bars_of_others, note_others};

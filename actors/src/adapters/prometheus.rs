@@ -160,9 +160,9 @@ handles! {
 
 /// A gauge without labels that has a sample only while its value is known, because 0 could be a real value.
 #[derive(Clone)]
-pub struct ToldGauge(GaugeVec);
+pub struct ReportedGauge(GaugeVec);
 
-impl ToldGauge {
+impl ReportedGauge {
     /// Shows this value; with `None`, no sample.
     pub fn set(&self, value: Option<f64>) {
         match value {
@@ -175,9 +175,9 @@ impl ToldGauge {
 
 /// The same with labels: each child has a sample only while its value is known.
 #[derive(Clone)]
-pub struct ToldGaugeVec(GaugeVec);
+pub struct ReportedGaugeVec(GaugeVec);
 
-impl ToldGaugeVec {
+impl ReportedGaugeVec {
     /// Shows this value; with `None`, no sample.
     pub fn set(&self, labels: &[&str], value: Option<f64>) {
         match value {
@@ -188,7 +188,7 @@ impl ToldGaugeVec {
     }
 }
 
-impl Collector for ToldGaugeVec {
+impl Collector for ReportedGaugeVec {
     fn desc(&self) -> Vec<&Desc> {
         self.0.desc()
     }
@@ -198,7 +198,7 @@ impl Collector for ToldGaugeVec {
     }
 }
 
-impl Handle for ToldGaugeVec {
+impl Handle for ReportedGaugeVec {
     const KIND: Kind = Kind::Gauge;
     const IS_ABSENT_AT_FIRST: bool = true;
 
@@ -210,7 +210,7 @@ impl Handle for ToldGaugeVec {
 
 const NO_LABELS: &[&str] = &[];
 
-impl Collector for ToldGauge {
+impl Collector for ReportedGauge {
     fn desc(&self) -> Vec<&Desc> {
         self.0.desc()
     }
@@ -220,7 +220,7 @@ impl Collector for ToldGauge {
     }
 }
 
-impl Handle for ToldGauge {
+impl Handle for ReportedGauge {
     const KIND: Kind = Kind::Gauge;
     const IS_ABSENT_AT_FIRST: bool = true;
 

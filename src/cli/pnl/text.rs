@@ -7,7 +7,7 @@ use crate::{
     },
     tools::account::profit::{BySymbol, Growth, Live, Period, Report},
 };
-use sentinel_actors::adapters::journal::{PaperProfit, PaperTotals, ToldAccount};
+use sentinel_actors::adapters::journal::{PaperProfit, PaperTotals, ReportedAccount};
 use std::fmt::Write as _;
 
 /// A look so long before or after a period's begin is as good as one at it. In milliseconds.
@@ -39,7 +39,7 @@ pub(super) fn report(report: &Report) -> String {
     text
 }
 
-fn gateway(told: &ToldAccount) -> String {
+fn gateway(told: &ReportedAccount) -> String {
     let currency = told.currency.as_deref().unwrap_or("currency not reported");
     let (balance, equity) = (money(told.balance), money(told.equity));
     format!("balance {balance}, equity {equity} ({currency}), reported {}", time_ms(told.at_ms))
@@ -219,7 +219,7 @@ mod tests {
         };
         Report {
             account: "12345678".into(),
-            told: Some(ToldAccount {
+            told: Some(ReportedAccount {
                 at_ms: 1_795_356_000_000,
                 positions_ms: Some(1_795_356_060_000),
                 balance: Some(10_000.0),
@@ -318,7 +318,7 @@ paper is before costs: study.spread_points is not set
         assert_eq!(
             not_in_money(&paper),
             "1 trade with unknown profit is not counted",
-            "points of several symbols are no sum"
+            "points of different symbols cannot be added"
         );
         paper.unpriced = 0;
         assert_eq!(not_in_money(&paper), "");

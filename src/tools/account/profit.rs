@@ -1,7 +1,7 @@
 //! Profit and loss of an account, by period and symbol, as the journal has it.
 
 use sentinel_actors::{
-    adapters::journal::{Pair, PaperProfit, PaperTotals, Peak, Store, ToldAccount, open},
+    adapters::journal::{Pair, PaperProfit, PaperTotals, Peak, ReportedAccount, Store, open},
     domain::profit::{Day, Source, cents, month_begin, week_begin},
 };
 use std::{collections::BTreeMap, time::Duration};
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 pub(crate) struct Report {
     pub account: String,
     /// As the gateway reported it last; `None` if it never did.
-    pub told: Option<ToldAccount>,
+    pub told: Option<ReportedAccount>,
     /// What is open by symbol; `None` is a profit that is not told.
     pub open: Vec<(String, Option<f64>)>,
     pub peak: Option<Peak>,
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(
             (sum.trades, sum.profit, sum.points),
             (4, Some(3.5), None),
-            "points of different symbols are no sum"
+            "points of different symbols cannot be added"
         );
         assert_eq!(period(vec![row(None)]).paper().unwrap().points, Some(12.0), "of one symbol they are");
         assert_eq!(period(vec![row(Some(1.5)), row(None)]).paper().unwrap().profit, None);

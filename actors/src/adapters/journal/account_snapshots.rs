@@ -1,5 +1,5 @@
 //! What the gateway reported of the account: a row when it differs from the one before, and one an hour. The newest row has when each of
-//! its figures was told last.
+//! its figures was reported last.
 
 use super::{
     broken, millis, profit_at_gateway,
@@ -13,15 +13,15 @@ use crate::domain::{
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::time::Duration;
 
-/// Of whom it was told, and what.
+/// What was reported, and of which account.
 #[derive(Debug, Clone, Copy)]
-pub struct ToldOf<'a> {
+pub struct AccountReports<'a> {
     /// The trading account.
     pub account: &'a str,
     /// The broker's names of the configured symbols.
     pub names: &'a [(InstrumentKey, Symbol)],
-    /// What was told in a cycle, and when, wall clock since the unix epoch; oldest first.
-    pub told: &'a [(Duration, AccountSnapshot)],
+    /// What was reported in a cycle, and when, wall clock since the unix epoch; oldest first.
+    pub reports: &'a [(Duration, AccountSnapshot)],
 }
 
 /// A row that says the same is repeated at the first look after so long: it says that the account was seen.
@@ -48,32 +48,32 @@ const TOLD_AGAIN: &str = "
 ///
 /// # Errors
 /// What else is written with it cannot be, either.
-pub(super) fn note_apart(transaction: &Connection, of: ToldOf<'_>) -> rusqlite::Result<Option<JournalError>> {
+pub(super) fn note_apart(transaction: &Connection, of: AccountReports<'_>) -> rusqlite::Result<Option<JournalError>> {
     apart(transaction, || note(transaction, of))
 }
 
-/// Keeps what was told of this account, and counts what changed since the look before. Of what the newest row says already only the time
-/// is kept, unless that row is old. What was not told stays as it was told last, and keeps its time.
-pub(super) fn note(transaction: &Connection, of: ToldOf<'_>) -> Result<(), JournalError> {
-    for (at, told) in of.told {
+/// Keeps what was reported of this account, and counts what changed since the look before. Of what the newest row says already only the time
+/// is kept, unless that row is old. What was not reported stays as it was reported last, and keeps its time.
+pub(super) fn note(transaction: &Connection, of: AccountReports<'_>) -> Result<(), JournalError> {
+    for (at, reported) in of.reports {
         let newest = newest(transaction, of.account).map_err(broken)?;
         let is_old = newest.as_ref().is_some_and(|newest| millis(*at) - newest.at_ms >= REPEAT_MS);
         let newest = newest.unwrap_or_default();
         let before = newest_whole(transaction, of.account).map_err(broken)?;
-        let positions = told.positions.as_deref().map(json).transpose()?;
+        let positions = reported.positions.as_deref().map(json).transpose()?;
         let at_ms = millis(*at);
-        let is_account_told = told.balance.is_some() || told.equity.is_some();
+        let is_account_reported = reported.balance.is_some() || reported.equity.is_some();
         let row = SnapshotRow {
             at_ms,
-            account_ms: is_account_told.then_some(at_ms).or(newest.account_told_ms()),
+            account_ms: is_account_reported.then_some(at_ms).or(newest.account_told_ms()),
             positions_ms: positions.as_ref().map(|_| at_ms).or(newest.positions_told_ms()),
-            balance: told.balance.or(newest.balance),
-            equity: told.equity.or(newest.equity),
-            margin: told.margin.or(newest.margin),
+            balance: reported.balance.or(newest.balance),
+            equity: reported.equity.or(newest.equity),
+            margin: reported.margin.or(newest.margin),
             positions: positions.or_else(|| newest.positions.clone()),
-            currency: told.currency.clone().or_else(|| newest.currency.clone()),
-            is_whole: told.is_whole,
-            every_s: told.every.map(|every| i64::try_from(every.as_secs()).unwrap_or(i64::MAX)).or(newest.every_s),
+            currency: reported.currency.clone().or_else(|| newest.currency.clone()),
+            is_whole: reported.is_whole,
+            every_s: reported.every.map(|every| i64::try_from(every.as_secs()).unwrap_or(i64::MAX)).or(newest.every_s),
         };
         let is_known = row.says_the_same(&newest) && (!row.is_whole || newest.is_whole);
         if !is_known || is_old {
@@ -106,7 +106,7 @@ fn insert(transaction: &Connection, account: &str, row: &SnapshotRow) -> rusqlit
     transaction.prepare_cached(INSERT)?.execute(row).map(drop)
 }
 
-/// What was told last; each figure has its own time.
+/// What was reported last; each figure has its own time.
 pub(super) fn newest(connection: &Connection, account: &str) -> rusqlite::Result<Option<SnapshotRow>> {
     connection.prepare_cached(NEWEST)?.query_row([account], row).optional()
 }
@@ -122,7 +122,7 @@ pub(super) fn seen_ms(every_s: Option<i64>) -> i64 {
     every_s.unwrap_or(EVERY_S).saturating_mul(1_000).saturating_add(REPEAT_MS + LATE_MS)
 }
 
-/// Of an account that was told last so long ago, in milliseconds, nobody knows what happened since. A look is in the journal with
+/// Of an account that was reported last so long ago, in milliseconds, nobody knows what happened since. A look is in the journal with
 /// the next cycle.
 pub(super) fn silence_ms(every_s: Option<i64>) -> i64 {
     seen_ms(every_s).saturating_add(every_s.unwrap_or(EVERY_S).saturating_mul(1_000))
@@ -163,34 +163,37 @@ mod tests {
             let position = Position { ticket: *ticket, gateway_name: "EUR\"USD".into(), side: Side::Buy, volume: 0.1 };
             HeldPosition { profit: Some(-1.5), stop_loss: Some(0.0), ..position.into() }
         };
-        let told = |equity, tickets: Option<&[i64]>| AccountSnapshot {
+        let reported = |equity, tickets: Option<&[i64]>| AccountSnapshot {
             equity,
             positions: tickets.map(|tickets| tickets.iter().map(position).collect()),
             ..AccountSnapshot::default()
         };
         let rows =
             || store.connection.query_row("SELECT count(*) FROM account_snapshots", [], |row| row.get::<_, i64>(0));
-        let note = |account, told: &AccountSnapshot, second| {
+        let note = |account, reported: &AccountSnapshot, second| {
             let before = rows().unwrap();
-            let told = [(Duration::from_secs(second), told.clone())];
-            note(&store.connection, ToldOf { account, names: &[], told: &told }).unwrap();
+            let reported = [(Duration::from_secs(second), reported.clone())];
+            note(&store.connection, AccountReports { account, names: &[], reports: &reported }).unwrap();
             rows().unwrap() > before
         };
-        assert!(note("a", &told(Some(10_000.25), Some(&[1, 2])), 1));
-        assert!(!note("a", &told(Some(10_000.25), Some(&[2, 1])), 2), "the same in another order");
-        assert!(note("b", &told(Some(10_000.25), Some(&[1, 2])), 2));
-        assert!(note("a", &told(Some(10_000.25), Some(&[])), 3), "none is not the same as not told");
-        assert!(!note("a", &told(Some(10_000.25), None), 4), "what is not told has not changed");
-        assert!(note("a", &told(Some(10_000.250_000_000_002), None), 5), "to the last bit");
+        assert!(note("a", &reported(Some(10_000.25), Some(&[1, 2])), 1));
+        assert!(!note("a", &reported(Some(10_000.25), Some(&[2, 1])), 2), "the same in another order");
+        assert!(note("b", &reported(Some(10_000.25), Some(&[1, 2])), 2));
+        assert!(note("a", &reported(Some(10_000.25), Some(&[])), 3), "none is not the same as not reported");
+        assert!(!note("a", &reported(Some(10_000.25), None), 4), "what is not reported has not changed");
+        assert!(note("a", &reported(Some(10_000.250_000_000_002), None), 5), "to the last bit");
         let whole = |balance| AccountSnapshot {
             balance: Some(balance),
             currency: Some("USD".into()),
             is_whole: true,
-            ..told(Some(10_000.0), Some(&[1]))
+            ..reported(Some(10_000.0), Some(&[1]))
         };
         assert!(note("a", &whole(10_001.5), 6) && !note("a", &whole(10_001.5), 7));
-        assert!(note("a", &told(Some(9_000.0), None), 8));
-        assert!(!note("a", &told(Some(9_000.0), None), 3_607) && note("a", &told(Some(9_000.0), None), 3_608), "seen");
+        assert!(note("a", &reported(Some(9_000.0), None), 8));
+        assert!(
+            !note("a", &reported(Some(9_000.0), None), 3_607) && note("a", &reported(Some(9_000.0), None), 3_608),
+            "seen"
+        );
         let newest = newest(&store.connection, "a").unwrap().unwrap();
         let times = (newest.at_ms, newest.account_told_ms(), newest.positions_told_ms());
         assert_eq!(
@@ -205,9 +208,9 @@ mod tests {
             .connection
             .query_row("SELECT positions FROM account_snapshots WHERE at_ms = 1000", [], |row| row.get(0))
             .unwrap();
-        let told =
+        let reported =
             "{\"ticket\":1,\"symbol\":\"EUR\\\"USD\",\"side\":\"BUY\",\"volume\":0.1,\"profit\":-1.5,\"sl\":0.0}";
-        assert!(positions.starts_with(&format!("[{told},")), "{positions}");
+        assert!(positions.starts_with(&format!("[{reported},")), "{positions}");
         assert_eq!(read(&positions), Some(vec![position(&1), position(&2)]));
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{
     Store,
-    account_snapshots::{self, ToldOf},
+    account_snapshots::{self, AccountReports},
     broken, millis,
     orders::and_open_orders,
     outcomes::{self, Due},
-    paper::{self, PaperCycle},
+    paper::{self, PaperAnswer, PaperCycle},
 };
 use crate::domain::{
     bar::Bar,
@@ -51,7 +51,7 @@ pub struct CycleRecord<'a> {
     /// The horizons of earlier decisions that ended.
     pub due: &'a [Due<'a>],
     /// What the gateway reported of the account.
-    pub told: Option<ToldOf<'a>>,
+    pub reported: Option<AccountReports<'a>>,
     /// What the account on paper did, if there is one.
     pub paper: Option<PaperCycle<'a>>,
 }
@@ -77,17 +77,17 @@ impl Store {
         model: &str,
         records: &[DecisionRecord],
     ) -> Result<(), JournalError> {
-        let (version, due, told, paper) = (None, &[], None, None);
-        self.record_cycle(&CycleRecord { cycle_id, model, version, decisions: records, due, told, paper }).map(drop)
+        let (version, due, reported, paper) = (None, &[], None, None);
+        self.record_cycle(&CycleRecord { cycle_id, model, version, decisions: records, due, reported, paper }).map(drop)
     }
 
-    /// Writes what a cycle leaves, all or none. What the account on paper did, or what was told of the account, is left out if
+    /// Writes what a cycle leaves, all or none. What the account on paper did, or what was reported of the account, is left out if
     /// that cannot be written: the answer says so.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
     pub fn record_cycle(&mut self, cycle: &CycleRecord<'_>) -> Result<CycleFaults, JournalError> {
-        let CycleRecord { cycle_id, model, version, decisions, due, told, paper } = *cycle;
+        let CycleRecord { cycle_id, model, version, decisions, due, reported, paper } = *cycle;
         let cycle_id = i64::try_from(cycle_id).unwrap_or(i64::MAX);
         let known = self.version.take().filter(|(known, _)| version.is_some_and(|version| Arc::ptr_eq(known, version)));
         let work = |transaction: &Connection| {
@@ -101,52 +101,14 @@ impl Store {
                 (known, _) => known,
             };
             let version_id = version.as_ref().map(|(_, id)| *id);
-            let mut insert = transaction.prepare_cached(INSERT).map_err(broken)?;
-            let mut insert_confidence = transaction.prepare_cached(INSERT_CONFIDENCE).map_err(broken)?;
             for (place, record) in decisions.iter().enumerate() {
                 let answer = answers.get(place).copied().flatten();
-                let probabilities = record.prediction.map(|prediction| prediction.probabilities());
-                let (suppressed, failed_stage, failure) = match record.reason {
-                    None => (None, None, None),
-                    Some(Reason::Suppressed(reason)) => (Some(reason), None, None),
-                    Some(Reason::Failed { stage, kind }) => (None, Some(stage), Some(kind)),
-                };
-                let row = params![
-                    cycle_id,
-                    record.symbol.as_str(),
-                    record.bar_close_time,
-                    record.window.as_deref().map(bars_sha256),
-                    record.features.as_ref().map(|features| little_endian(&features.tabular)),
-                    probabilities.map(|p| p[0]),
-                    probabilities.map(|p| p[1]),
-                    probabilities.map(|p| p[2]),
-                    record.action.map(|action| action.as_str()),
-                    suppressed,
-                    failed_stage,
-                    failure,
-                    record.client_order_id.map(|id| id.to_string()),
-                    record.market_now,
-                    record.window.as_deref().and_then(|bars| Some(bars.last()?.close)),
-                    record.threshold,
-                    record.failure_detail.as_deref().map(one_line),
-                    (!record.close_ids.is_empty()).then(|| joined(&record.close_ids)),
-                    version_id,
-                    record.window.as_deref().map(|bars| i64::try_from(bars.len()).unwrap_or(i64::MAX)),
-                    record.features.as_ref().map(|features| sequence_sha256(&features.sequence)),
-                    record.judged_at.map(millis),
-                    answer.and_then(Result::ok).map(|id| id.to_string()),
-                    answer.and_then(Result::err).map(Suppression::as_str),
-                ];
-                insert.execute(row).map_err(broken)?;
-                if let (Some(prediction), Some(bar_close_time)) = (record.prediction, record.bar_close_time) {
-                    let confidence = prediction.likeliest().1;
-                    let row = params![model, record.symbol.as_str(), bar_close_time, confidence, cycle_id];
-                    insert_confidence.execute(row).map_err(broken)?;
-                }
+                insert(transaction, record, (cycle_id, version_id), answer).map_err(broken)?;
+                insert_confidence(transaction, record, (cycle_id, model)).map_err(broken)?;
             }
             outcomes::write(transaction, model, due).map_err(broken)?;
-            let money_error = match told {
-                Some(told) => account_snapshots::note_apart(transaction, told).map_err(broken)?,
+            let money_error = match reported {
+                Some(reported) => account_snapshots::note_apart(transaction, reported).map_err(broken)?,
                 None => None,
             };
             Ok((version, CycleFaults { paper: paper_error, money: money_error }))
@@ -197,6 +159,59 @@ impl Store {
                               UNION ALL SELECT max(bar_close_time) FROM orders)";
         self.connection.query_row(NEWEST, [], |row| row.get(0)).map_err(broken)
     }
+}
+
+/// Writes a decision. `answer`: what the account on paper did about it.
+fn insert(
+    transaction: &Connection,
+    record: &DecisionRecord,
+    (cycle_id, version_id): (i64, Option<i64>),
+    answer: PaperAnswer,
+) -> rusqlite::Result<()> {
+    let probabilities = record.prediction.map(|prediction| prediction.probabilities());
+    let (suppressed, failed_stage, failure) = match record.reason {
+        None => (None, None, None),
+        Some(Reason::Suppressed(reason)) => (Some(reason), None, None),
+        Some(Reason::Failed { stage, kind }) => (None, Some(stage), Some(kind)),
+    };
+    let row = params![
+        cycle_id,
+        record.symbol.as_str(),
+        record.bar_close_time,
+        record.window.as_deref().map(bars_sha256),
+        record.features.as_ref().map(|features| little_endian(&features.tabular)),
+        probabilities.map(|p| p[0]),
+        probabilities.map(|p| p[1]),
+        probabilities.map(|p| p[2]),
+        record.action.map(|action| action.as_str()),
+        suppressed,
+        failed_stage,
+        failure,
+        record.client_order_id.map(|id| id.to_string()),
+        record.market_now,
+        record.window.as_deref().and_then(|bars| Some(bars.last()?.close)),
+        record.threshold,
+        record.failure_detail.as_deref().map(one_line),
+        (!record.close_ids.is_empty()).then(|| joined(&record.close_ids)),
+        version_id,
+        record.window.as_deref().map(|bars| i64::try_from(bars.len()).unwrap_or(i64::MAX)),
+        record.features.as_ref().map(|features| sequence_sha256(&features.sequence)),
+        record.judged_at.map(millis),
+        answer.and_then(Result::ok).map(|id| id.to_string()),
+        answer.and_then(Result::err).map(Suppression::as_str),
+    ];
+    transaction.prepare_cached(INSERT)?.execute(row).map(drop)
+}
+
+/// Writes the confidence of a decision, if it is the first of its bar.
+fn insert_confidence(
+    transaction: &Connection,
+    record: &DecisionRecord,
+    (cycle_id, model): (i64, &str),
+) -> rusqlite::Result<()> {
+    let (Some(prediction), Some(bar_close_time)) = (record.prediction, record.bar_close_time) else { return Ok(()) };
+    let row = params![model, record.symbol.as_str(), bar_close_time, prediction.likeliest().1, cycle_id];
+    transaction.prepare_cached(INSERT_CONFIDENCE)?.execute(row).map(drop)
 }
 
 /// The row of this version, made if there is none.

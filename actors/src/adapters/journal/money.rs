@@ -49,7 +49,7 @@ pub struct RealisedRow {
 
 /// The account as it was told last.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct ToldAccount {
+pub struct ReportedAccount {
     /// When balance and equity were told, unix milliseconds.
     pub at_ms: i64,
     /// When the positions were; `None`: never.
@@ -64,7 +64,7 @@ pub struct ToldAccount {
     pub positions: Option<Vec<HeldPosition>>,
 }
 
-impl From<SnapshotRow> for ToldAccount {
+impl From<SnapshotRow> for ReportedAccount {
     fn from(row: SnapshotRow) -> Self {
         let (at_ms, positions_ms) = (row.account_told_ms().unwrap_or(row.at_ms), row.positions_told_ms());
         let positions = row.held();
@@ -147,8 +147,8 @@ impl Store {
     ///
     /// # Errors
     /// [`JournalError::Failed`].
-    pub fn told_account(&self, account: &str) -> Result<Option<ToldAccount>, JournalError> {
-        newest(&self.connection, account).map(|row| row.map(ToldAccount::from)).map_err(broken)
+    pub fn told_account(&self, account: &str) -> Result<Option<ReportedAccount>, JournalError> {
+        newest(&self.connection, account).map(|row| row.map(ReportedAccount::from)).map_err(broken)
     }
 
     /// The equity of the newest look that told all, and when, unix milliseconds: what growth and drawdown are counted with. An

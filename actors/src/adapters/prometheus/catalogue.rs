@@ -7,7 +7,7 @@
 //! Each deadline of base.toml has a bound closely above it, because a quantile is interpolated between two bounds. Without a
 //! bound between 5 and 10, a gateway that times out after 5.003 s would be shown as 9.95 s.
 
-use super::{Family, Given, Handle, ToldGauge, ToldGaugeVec, names};
+use super::{Family, Given, Handle, ReportedGauge, ReportedGaugeVec, names};
 use crate::{
     adapters::endpoint::Endpoint,
     domain::{
@@ -186,28 +186,28 @@ families! {
     console_presses_total: IntCounterVec = "sentinel_console_presses_total" in "count",
         by [action: |_| names(&["halt", "resume"], |action| action)];
     /// Whether this daemon holds its account in etcd and may send orders; absent unless it is live with cluster.mode = "guard"
-    cluster_leader: ToldGaugeVec = "sentinel_cluster_leader" in "1",
+    cluster_leader: ReportedGaugeVec = "sentinel_cluster_leader" in "1",
         by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| names(&["account"], |shard| shard)];
     /// For how long orders may be sent without another answer of etcd; absent unless it is live with cluster.mode = "guard" or "shared"
-    cluster_lease_remaining_seconds: ToldGauge = "sentinel_cluster_lease_remaining_seconds" in "seconds";
+    cluster_lease_remaining_seconds: ReportedGauge = "sentinel_cluster_lease_remaining_seconds" in "seconds";
     /// Whether etcd answered the last request; absent unless the daemon is live with cluster.mode = "guard" or "shared"
-    cluster_etcd_up: ToldGauge = "sentinel_cluster_etcd_up" in "1";
+    cluster_etcd_up: ReportedGauge = "sentinel_cluster_etcd_up" in "1";
     /// Whether a daemon held the account before, did not give it back, and nobody has acknowledged that; absent unless it is live with cluster.mode = "guard"
-    cluster_dead_holder: ToldGauge = "sentinel_cluster_dead_holder" in "1";
+    cluster_dead_holder: ReportedGauge = "sentinel_cluster_dead_holder" in "1";
     /// Live members of the account as last read in etcd; absent unless the daemon is live with cluster.mode = "shared"
-    cluster_members: ToldGauge = "sentinel_cluster_members" in "count";
+    cluster_members: ReportedGauge = "sentinel_cluster_members" in "count";
     /// Shards that this member owns, of sixteen; absent unless it is live with cluster.mode = "shared"
-    cluster_shards_owned: ToldGauge = "sentinel_cluster_shards_owned" in "count";
+    cluster_shards_owned: ReportedGauge = "sentinel_cluster_shards_owned" in "count";
     /// Whether this member owns the shard, so that its symbols are ordered, and its lease is trusted; absent unless it is live with cluster.mode = "shared"
-    cluster_shard_owner: ToldGaugeVec = "sentinel_cluster_shard_owner" in "1",
+    cluster_shard_owner: ReportedGaugeVec = "sentinel_cluster_shard_owner" in "1",
         by [account: |_| names(&["/sentinel/ACCOUNT"], |key| key), shard: |_| shards()];
     /// Claims of orders by how they ended: made; refused for a reason; or late, so that nothing was sent
     cluster_claims_total: IntCounterVec = "sentinel_cluster_claims_total" in "count",
         by [result: |_| names(&CLAIM_RESULTS, |result| result)];
     /// Claims without a final outcome that this member knows: on their way, unknown, or left by a member that is gone; absent unless it is live with cluster.mode = "shared"
-    cluster_claims_unsent: ToldGauge = "sentinel_cluster_claims_unsent" in "count";
+    cluster_claims_unsent: ReportedGauge = "sentinel_cluster_claims_unsent" in "count";
     /// Whether the account is halted in etcd for all members (1) or not (0), as last read; also 1 while its state cannot be read; absent unless the daemon is live with cluster.mode = "shared"
-    cluster_halted: ToldGauge = "sentinel_cluster_halted" in "1";
+    cluster_halted: ReportedGauge = "sentinel_cluster_halted" in "1";
     /// Times that the plan of who should own which shard changed, as this member saw it
     cluster_rebalances_total: IntCounter = "sentinel_cluster_rebalances_total" in "count";
     /// Time from the first request for an order's claim until it was made, refused or given up
@@ -276,29 +276,29 @@ families! {
     /// Open positions that may be ours under a name that no configured symbol explains, as last listed
     positions_doubtful: IntGauge = "sentinel_positions_doubtful" in "count";
     /// Equity in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
-    account_equity: ToldGauge = "sentinel_account_equity" in "account currency";
+    account_equity: ReportedGauge = "sentinel_account_equity" in "account currency";
     /// Balance in the account's currency, as the gateway reported it within the last 90 minutes; absent otherwise
-    account_balance: ToldGauge = "sentinel_account_balance" in "account currency";
+    account_balance: ReportedGauge = "sentinel_account_balance" in "account currency";
     /// Steps of the balance within 24 hours that no closed position explains, such as a deposit; absent until the gateway reports the balance
-    account_unexplained: ToldGauge = "sentinel_account_unexplained" in "account currency";
+    account_unexplained: ReportedGauge = "sentinel_account_unexplained" in "account currency";
     /// How far the equity is below its highest, without deposits and withdrawals; absent while the equity is
-    account_drawdown_ratio: ToldGauge = "sentinel_account_drawdown_ratio" in "ratio";
+    account_drawdown_ratio: ReportedGauge = "sentinel_account_drawdown_ratio" in "ratio";
     /// Queries of account and positions for profit and loss that got no usable answer
     account_poll_failures_total: IntCounter = "sentinel_account_poll_failures_total" in "count";
     /// Profit realised since midnight UTC, in the account's currency; other: instruments that are not configured; absent if not known
-    profit_realised: ToldGaugeVec = "sentinel_profit_realised" in "account currency",
+    profit_realised: ReportedGaugeVec = "sentinel_profit_realised" in "account currency",
         by [symbol: Given::symbols_and_other, ledger: |_| names(&LEDGERS, |ledger| ledger)];
     /// Profit of the open positions with swap, in the account's currency, as reported within the last 90 minutes; absent if not known
-    profit_open: ToldGaugeVec = "sentinel_profit_open" in "account currency",
+    profit_open: ReportedGaugeVec = "sentinel_profit_open" in "account currency",
         by [symbol: Given::symbols_and_other, ledger: |_| names(&LEDGERS, |ledger| ledger)];
     /// Growth of the equity since midnight UTC or 17:00 New York, without deposits and withdrawals; absent while the equity is
-    profit_today: ToldGaugeVec = "sentinel_profit_today" in "account currency",
+    profit_today: ReportedGaugeVec = "sentinel_profit_today" in "account currency",
         by [day: |_| names(&Day::ALL, Day::as_str)];
     /// Fill price against the close that was decided on, in units of the last decimal place; worse is positive
     fill_slippage_points: Histogram = "sentinel_fill_slippage_points" in "points",
         le [-100.0 -50.0 -20.0 -10.0 -5.0 -2.0 -1.0 0.0 1.0 2.0 5.0 10.0 20.0 50.0 100.0 200.0 500.0];
     /// Open positions of the account, as the gateway listed them within the last 90 minutes and after our last fill; absent otherwise
-    positions_open: ToldGauge = "sentinel_positions_open" in "count";
+    positions_open: ReportedGauge = "sentinel_positions_open" in "count";
     /// Distribution of prediction confidence, a ratio from 0 to 1
     prediction_confidence: Histogram = "sentinel_prediction_confidence" in "ratio",
         le [0.1 0.2 0.3 0.4 0.45 0.5 0.55 0.6 0.7 0.8 0.9 1.0];

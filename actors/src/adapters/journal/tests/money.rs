@@ -36,7 +36,7 @@ fn look(store: &mut Store, at: Duration, balance: f64, positions: &[HeldPosition
 
 fn record(store: &mut Store, at: Duration, told: AccountSnapshot) {
     let (names, told) = (names(), [(at, told)]);
-    let told = Some(ToldOf { account: "demo", names: &names, told: &told });
+    let reported = Some(AccountReports { account: "demo", names: &names, reports: &told });
     let cycle_id = u64::try_from(at.as_millis()).unwrap();
     store
         .record_cycle(&CycleRecord {
@@ -45,7 +45,7 @@ fn record(store: &mut Store, at: Duration, told: AccountSnapshot) {
             version: None,
             decisions: &[],
             due: &[],
-            told,
+            reported,
             paper: None,
         })
         .unwrap();
@@ -413,9 +413,10 @@ fn record_beside_a_decision(store: &mut Store, at: Duration) -> CycleFaults {
         close_ids: Vec::new(),
     };
     let (names, told) = (names(), [(at, told)]);
-    let told = Some(ToldOf { account: "demo", names: &names, told: &told });
+    let reported = Some(AccountReports { account: "demo", names: &names, reports: &told });
     let decisions = &[decision][..];
-    let cycle = CycleRecord { cycle_id: 1, model: "baseline", version: None, decisions, due: &[], told, paper: None };
+    let cycle =
+        CycleRecord { cycle_id: 1, model: "baseline", version: None, decisions, due: &[], reported, paper: None };
     store.record_cycle(&cycle).unwrap()
 }
 

@@ -37,7 +37,7 @@ fn a_decision_on_a_new_bar_writes_four_pages() {
             version: Some(&version),
             decisions: &[decided(&window, [0.1, 0.2, 0.7])],
             due: &due,
-            told: None,
+            reported: None,
             paper: None,
         };
         store.record_cycle(&cycle).unwrap();

@@ -46,7 +46,7 @@ fn write(store: &mut Store, order: &PaperOrder, at: Duration) {
     let paper = PaperCycle { account: "demo", answers: &[], orders: &[order], equity: None, at };
     let (cycle_id, model) = (u64::try_from(at.as_millis()).unwrap(), "baseline");
     let paper = Some(paper);
-    let cycle = CycleRecord { cycle_id, model, version: None, decisions: &[], due: &[], told: None, paper };
+    let cycle = CycleRecord { cycle_id, model, version: None, decisions: &[], due: &[], reported: None, paper };
     assert!(store.record_cycle(&cycle).unwrap().paper.is_none());
 }
 

@@ -58,7 +58,7 @@ fn record(store: &mut Store, cycle_id: u64, version: &Arc<Version>, decisions: &
         version: Some(version),
         decisions,
         due: &[],
-        told: None,
+        reported: None,
         paper: None,
     };
     store.record_cycle(&cycle).unwrap();
