@@ -39,7 +39,7 @@ pub(super) fn read(input: &mut impl BufRead, rows: &mut Rows) -> Result<(), Faul
     let mut lines = Lines::new(input);
     let columns = match lines.next()? {
         Some((line, header)) => Columns::of(header).map_err(|what| Fault::at(line, what))?,
-        None => return Err(Fault::at(1, missing(&COLUMNS))),
+        None => return Err(Fault::at(1, lacks(&COLUMNS, &COLUMNS))),
     };
     while let Some((line, text)) = lines.next()? {
         let row = columns.row(text).map_err(|what| Fault::at(line, what))?;
@@ -78,7 +78,7 @@ impl Columns {
         let place = |name: &str| names.iter().position(|it| it == name);
         let lacking: Vec<_> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
         if !lacking.is_empty() {
-            return Err(missing(&lacking));
+            return Err(lacks(&lacking, &COLUMNS));
         }
         let places = COLUMNS.map(|name| place(name).unwrap_or_default());
         Ok(Self { places, datetime: place(DATETIME), offset: place(OFFSET), count: names.len() })
@@ -145,9 +145,9 @@ pub(super) fn check_offset(text: &str) -> Result<(), String> {
     if is_utc { Ok(()) } else { Err(format!("gmtoffset '{text}' is not 0: are the times another zone's?")) }
 }
 
-fn missing(columns: &[&str]) -> String {
-    let (lacking, all) = (columns.join(", "), COLUMNS.join(","));
-    format!("no column {lacking}. The header is to have {all}, separated by commas")
+/// What is wrong with a header that lacks some of all columns.
+pub fn lacks(columns: &[&str], all: &[&str]) -> String {
+    format!("no column {}. The header is to have {}, separated by commas", columns.join(", "), all.join(","))
 }
 
 /// A number in a field.

@@ -210,7 +210,7 @@ async fn landing_page(worker: web::Data<Worker>) -> HttpResponse {
 
 /// 200 whatever the state of the daemon, because it matters most when something is wrong; 503 only before the first text.
 async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpResponse {
-    let format = accept::format(&all(&request, ACCEPT));
+    let format = accept::format(&accept::all(&request, &ACCEPT));
     let takes_gzip = takes_gzip(&request);
     let question = &worker.metrics[format as usize][usize::from(takes_gzip)];
     match question.answer().await.or_else(|| worker.snapshot.get()) {
@@ -228,13 +228,8 @@ async fn metrics(request: HttpRequest, worker: web::Data<Worker>) -> HttpRespons
     }
 }
 
-/// All lines of this header, as one list.
-fn all(request: &HttpRequest, header: HeaderName) -> String {
-    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
-}
-
 fn takes_gzip(request: &HttpRequest) -> bool {
-    accept::takes_gzip(&all(request, ACCEPT_ENCODING))
+    accept::takes_gzip(&accept::all(request, &ACCEPT_ENCODING))
 }
 
 /// Computed and compressed for each request: it contains ages as of now, and is only 2 kB.

@@ -7,7 +7,7 @@ mod date_range;
 mod eodhd_request;
 mod partial_file;
 
-use super::progress::{Progress, amount};
+use super::progress::{Progress, amount, at};
 use crate::{
     bar_files::{NewPlace, abandon},
     process::{
@@ -18,7 +18,7 @@ use crate::{
     settings::{BarsArgs, Resolved, Settings, VerifyMarket},
 };
 use anyhow::Context;
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
+use chrono::{NaiveDate, NaiveTime, Utc};
 use date_range::Question;
 use eodhd_request::{Asking, Ended};
 use partial_file::Part;
@@ -185,10 +185,6 @@ fn words(fault: &BarFault) -> String {
         }
     };
     format!("{fault}. The daemon would decide on none of these bars; {way}")
-}
-
-fn at(time: i64) -> String {
-    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ mod files;
 mod manifest;
 mod source;
 
-use super::progress::{Progress, amount, longest, missing};
+use super::progress::{Progress, amount, at, longest, missing};
 use crate::{
     bar_files::{self, BadFile, NewPlace, Zone},
     process::{
@@ -17,7 +17,6 @@ use crate::{
     settings::{BarsArgs, Resolved, Settings, VerifyModel},
 };
 use anyhow::Context;
-use chrono::DateTime;
 use files::Files;
 use sentinel_actors::{
     domain::{calendar::Calendar, features::TimeColumns, interval::Interval},
@@ -204,8 +203,4 @@ fn line(source: &Source, recipe: &Recipe) -> String {
         );
     }
     text
-}
-
-fn at(time: i64) -> String {
-    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
 }

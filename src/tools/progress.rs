@@ -1,5 +1,5 @@
-//! How far a command has come: one line that changes on a terminal, a line a minute elsewhere. And how commands say amounts
-//! and gaps.
+//! How far a command has come: one line that changes on a terminal, a line a minute elsewhere. And how commands say amounts,
+//! times and gaps.
 
 use crate::process::output::complain;
 use chrono::DateTime;
@@ -52,6 +52,11 @@ impl Progress {
             complain("");
         }
     }
+}
+
+/// Unix seconds as `2026-11-22 14:00 UTC`.
+pub fn at(time: i64) -> String {
+    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
 }
 
 /// `1 row`, `2 rows`.

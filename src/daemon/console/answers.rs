@@ -16,7 +16,7 @@ pub(super) use process::{stages, system};
 
 use super::{
     app_state::AppState,
-    assets::{all, hex, same_tag},
+    assets::{hex, same_tag},
     facts::SymbolFacts,
     security::failure,
 };
@@ -84,14 +84,14 @@ fn answer(request: &HttpRequest, app: &AppState, mut body: Body) -> Answer {
     let mut response = HttpResponse::Ok();
     response.insert_header((ETAG, tag.clone())).insert_header((CACHE_CONTROL, "no-store"));
     response.insert_header((VARY, "Accept-Encoding"));
-    if all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag)) {
+    if accept::all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag)) {
         return Ok(response.status(StatusCode::NOT_MODIFIED).finish());
     }
     body.news.insert("now_ms".into(), now_ms(app).into());
     body.news.extend(body.passing.into_iter().map(|(name, value)| (name.to_owned(), value)));
     let bytes = serde_json::to_vec(&body.news).map_err(failed)?;
     response.insert_header((CONTENT_TYPE, "application/json"));
-    let takes_gzip = bytes.len() >= GZIP_BYTES_MIN && accept::takes_gzip(&all(request, &ACCEPT_ENCODING));
+    let takes_gzip = bytes.len() >= GZIP_BYTES_MIN && accept::takes_gzip(&accept::all(request, &ACCEPT_ENCODING));
     Ok(match takes_gzip.then(|| gzip(&bytes)).flatten() {
         Some(gzip) => response.insert_header((CONTENT_ENCODING, "gzip")).body(SlicedBody::of(gzip)),
         None => response.body(SlicedBody::of(bytes)),

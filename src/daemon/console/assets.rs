@@ -8,8 +8,7 @@ use actix_web::{
     http::{
         StatusCode,
         header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderName, HeaderValue,
-            IF_NONE_MATCH, VARY,
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH, VARY,
         },
     },
     web::Bytes,
@@ -37,7 +36,7 @@ pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
         return failure(StatusCode::NOT_FOUND, "not_found", "there is no such file");
     };
     let tag = tag(gzip);
-    let is_known = all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag));
+    let is_known = accept::all(request, &IF_NONE_MATCH).split(',').any(|known| same_tag(known, &tag));
     let mut response = HttpResponse::build(if is_known { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
     response.insert_header((ETAG, tag)).insert_header((VARY, "Accept-Encoding"));
     response.insert_header((CACHE_CONTROL, if in_folder.is_some() { FOR_EVER } else { "no-cache" }));
@@ -45,7 +44,7 @@ pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
         return response.finish();
     }
     response.insert_header((CONTENT_TYPE, HeaderValue::from_static(content_type(name))));
-    if accept::takes_gzip(&all(request, &ACCEPT_ENCODING)) {
+    if accept::takes_gzip(&accept::all(request, &ACCEPT_ENCODING)) {
         return response.insert_header((CONTENT_ENCODING, "gzip")).body(SlicedBody::of(Bytes::from_static(gzip)));
     }
     let mut plain = Vec::new();
@@ -59,11 +58,6 @@ pub(super) fn file(request: &HttpRequest, name: &str) -> HttpResponse {
 pub(super) fn same_tag(known: &str, tag: &str) -> bool {
     let known = known.trim();
     known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag
-}
-
-/// All lines of this header, as one list.
-pub(super) fn all(request: &HttpRequest, header: &HeaderName) -> String {
-    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
 }
 
 fn tag(gzip: &[u8]) -> String {

@@ -1,6 +1,12 @@
 //! Which metrics format a client wants, by its `Accept` header, and whether it accepts gzip, by `Accept-Encoding`.
 
+use actix_web::{HttpRequest, http::header::HeaderName};
 use sentinel_actors::adapters::prometheus::Format;
+
+/// All lines of this header, as one list.
+pub fn all(request: &HttpRequest, header: &HeaderName) -> String {
+    request.headers().get_all(header).filter_map(|value| value.to_str().ok()).collect::<Vec<_>>().join(",")
+}
 
 /// OpenMetrics if the header names it, in the version that is served, and prefers nothing else. Otherwise the text format,
 /// whatever the header says: metrics in another format are better than none.

@@ -13,7 +13,7 @@ use crate::{
     process::{exit::refuse, output::say},
     settings::{Settings, VerifyMarket},
 };
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use futures_util::{StreamExt, stream};
 use lag::Newest;
 use provider::{MarketRefusal, NoProvider, Provider, Reply, unanswered};
@@ -170,8 +170,4 @@ impl Requests<'_> {
         report.failed("bars", format!("{}: {}", instrument.symbol, refusal.found), refusal.advice);
         (asked, refusal.is_for_all)
     }
-}
-
-fn at(time: i64) -> String {
-    DateTime::from_timestamp(time, 0).map_or_else(|| time.to_string(), |at| at.format("%F %H:%M UTC").to_string())
 }

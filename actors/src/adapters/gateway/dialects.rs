@@ -12,7 +12,7 @@ pub mod v43;
 
 use super::{
     queries::{Query, QueryAnswer},
-    reply::{BadReply, consistency::Claims, is_id, whole},
+    reply::{BadReply, consistency::Claims, is_id, parse_object, whole},
 };
 use crate::domain::{
     order::{Order, Outcome},
@@ -72,6 +72,19 @@ impl Verdict {
 
     fn ours(outcome: Outcome) -> Self {
         Self { outcome, is_ours: true }
+    }
+
+    /// Of a reply that must repeat the order's id under `key`; `outcome` reads what it says.
+    fn by_id(order: &Order, reply: &[u8], key: &str, outcome: fn(&Value, &Order) -> Outcome) -> Self {
+        let id = order.client_order_id;
+        let reply = match parse_object(reply).and_then(|reply| check_id(reply, key, id)) {
+            Ok(reply) => reply,
+            Err(BadReply(reason)) => return Self::not_ours(reason),
+        };
+        match Claims::of(&reply).foreign_id(id) {
+            Some(id) => Self::not_ours(to_other("order", id)),
+            None => Self::ours(outcome(&reply, order)),
+        }
     }
 }
 

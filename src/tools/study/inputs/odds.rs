@@ -4,7 +4,7 @@ use super::Odds;
 use crate::{
     bar_files::{
         BadFile,
-        csv::{fields, refuse_twice},
+        csv::{fields, lacks, refuse_twice},
         hex,
     },
     tools::study::result::Input,
@@ -47,13 +47,13 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let at = |line: usize, what: String| BadFile::whole(path, format!("line {line}: {what}"));
     let mut rows = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let mut rows = rows.by_ref().filter(|(_, line)| !line.is_empty());
-    let (line, header) = rows.next().ok_or_else(|| at(1, missing(&COLUMNS)))?;
+    let (line, header) = rows.next().ok_or_else(|| at(1, lacks(&COLUMNS, &COLUMNS)))?;
     let names: Vec<String> = fields(header.trim_start_matches('\u{feff}')).map(str::to_lowercase).collect();
     refuse_twice(&names, &COLUMNS).map_err(|what| at(line, what))?;
     let place = |name: &&str| names.iter().position(|it| it == *name);
     let lacking: Vec<&str> = COLUMNS.into_iter().filter(|name| place(name).is_none()).collect();
     if !lacking.is_empty() {
-        return Err(at(line, missing(&lacking)));
+        return Err(at(line, lacks(&lacking, &COLUMNS)));
     }
     let places = COLUMNS.map(|name| place(&name).unwrap_or_default());
     let (mut odds, mut lines, mut others) = (Vec::new(), HashMap::new(), 0);
@@ -89,11 +89,6 @@ pub fn read(path: &Path, symbol: &str) -> Result<OddsFile, BadFile> {
     let sha256 = hex(&Sha256::digest(text.as_bytes()));
     let input = Input { kind: "odds".into(), name, sha256, rows: odds.len() as u64 };
     Ok(OddsFile { odds, input, others, lines })
-}
-
-fn missing(columns: &[&str]) -> String {
-    let (lacking, all) = (columns.join(", "), COLUMNS.join(","));
-    format!("no column {lacking}. The header is to have {all}, separated by commas")
 }
 
 #[cfg(test)]

@@ -22,7 +22,11 @@ use crate::tools::{
     },
 };
 use anyhow::bail;
-use sentinel_actors::{adapters::archive::Archive, domain::bar::Bar, fetcher::OnGap};
+use sentinel_actors::{
+    adapters::archive::Archive,
+    domain::{bar::Bar, calendar::Calendar},
+    fetcher::OnGap,
+};
 use std::path::Path;
 
 /// A close that was recorded is that of another bar if it differs by more, as a share of it: providers repair bars.
@@ -45,29 +49,14 @@ struct Found {
 /// # Errors
 /// What cannot be read or cannot be true, by file and line; a model that fails in the middle.
 pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
-    let settings = &task.settings;
-    let recipe = Recipe {
-        interval: settings.data.interval,
-        calendar: &settings.calendar,
-        jump_max: settings.data.jump_max,
-        lookback_bars: settings.data.lookback_bars,
-        time_columns: settings.time_columns,
-        on_gap: settings.data.on_gap,
-    };
+    let recipe = recipe(task);
     let mut found = Found::default();
-    let file = match &task.bars {
-        BarSource::File(path, zone) => Some(bars::read(path, zone.as_ref(), &recipe)?),
-        BarSource::Archive(path) => {
-            Some(bars::of_archive(path, task.instrument.symbol.as_str(), &task.range, &recipe)?)
-        }
-        BarSource::Recorded => None,
-    };
-    let (file, finer, missing_bars) = found.bars(file, task);
+    let (file, finer, missing_bars) = found.bars(read_bars(task, &recipe)?, task);
     let has_ranges = file.is_some();
     let mut journal = None;
     let (bars, odds, odds_file) = match &task.odds {
         OddsSource::Journal(path) => {
-            let of_symbol = (settings.model.name.as_str(), task.instrument.symbol.as_str());
+            let of_symbol = (task.settings.model.name.as_str(), task.instrument.symbol.as_str());
             let recorded = recorded::read(path, of_symbol, &task.range, recipe.interval)?;
             let (odds, rows) = found.recorded(recorded);
             journal = Some(rows);
@@ -91,18 +80,10 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     let finer = finer.filter(|_| journal.is_some());
     let times = close_times(&bars, &recipe);
     let closed = Closed { bars: &bars, times: &times };
-    let (mut decisions, outside, missing) = matched(closed, &odds, &task.range);
-    found.left.add("decisions outside --from and --to", outside);
-    if let Some(error) = odds_file.and_then(|(path, file)| without_bar(&file, path, &missing)) {
+    let (mut decisions, missing_odds) = found.decisions(closed, &odds, &task.range, recipe.calendar);
+    if let Some(error) = odds_file.and_then(|(path, file)| without_bar(&file, path, &missing_odds)) {
         return Err(error.into());
     }
-    found.left.add("decisions on bars that are not there", missing.len() as u64);
-    let all = decisions.len();
-    decisions.retain(|decision| recipe.calendar.is_open(times[decision.bar as usize]));
-    found.left.add(
-        "decisions at a close with which the market closed: the daemon sends none",
-        (all - decisions.len()) as u64,
-    );
     found.withheld(task, &mut decisions, closed, &recipe, missing_bars.as_ref());
     found.repaired(closed, &odds);
     if decisions.is_empty() {
@@ -120,6 +101,27 @@ pub(in super::super) async fn gather(task: &Task) -> anyhow::Result<Inputs> {
     counts.bars = bars.len() as u64;
     counts.dropped = left.into_vec();
     Ok(Inputs { bars, decisions, files, counts, has_ranges, look_ahead })
+}
+
+fn recipe(task: &Task) -> Recipe<'_> {
+    let settings = &task.settings;
+    Recipe {
+        interval: settings.data.interval,
+        calendar: &settings.calendar,
+        jump_max: settings.data.jump_max,
+        lookback_bars: settings.data.lookback_bars,
+        time_columns: settings.time_columns,
+        on_gap: settings.data.on_gap,
+    }
+}
+
+/// The bars, unless the journal's closes are to be used.
+fn read_bars(task: &Task, recipe: &Recipe<'_>) -> anyhow::Result<Option<Bars>> {
+    Ok(match &task.bars {
+        BarSource::File(path, zone) => Some(bars::read(path, zone.as_ref(), recipe)?),
+        BarSource::Archive(path) => Some(bars::of_archive(path, task.instrument.symbol.as_str(), &task.range, recipe)?),
+        BarSource::Recorded => None,
+    })
 }
 
 /// When each bar closed, unix seconds.
@@ -159,6 +161,26 @@ impl Found {
         let more = gaps.len().saturating_sub(GAPS_NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         self.counts.notes.push(format!("{said}, in {}: {named}{more}. {what}", amount(gaps.len(), "place")));
+    }
+
+    /// The decisions within `range` at closes at which the market was open, and the odds whose bar is not there.
+    fn decisions(
+        &mut self,
+        closed: Closed<'_>,
+        odds: &[Odds],
+        range: &std::ops::Range<i64>,
+        calendar: &Calendar,
+    ) -> (Vec<Decision>, Vec<Odds>) {
+        let (mut decisions, outside, missing) = matched(closed, odds, range);
+        self.left.add("decisions outside --from and --to", outside);
+        self.left.add("decisions on bars that are not there", missing.len() as u64);
+        let all = decisions.len();
+        decisions.retain(|decision| calendar.is_open(closed.times[decision.bar as usize]));
+        self.left.add(
+            "decisions at a close with which the market closed: the daemon sends none",
+            (all - decisions.len()) as u64,
+        );
+        (decisions, missing)
     }
 
     /// Leaves out what the daemon would not have decided: `data.on_gap = "stop"`, for odds that it did not make itself. Those that

@@ -1,10 +1,10 @@
 //! Reports how old the newest bars are, and whether `data.max_bar_age_s` allows for that.
 
 use super::{
-    Asked, Resolved, at,
+    Asked, Resolved,
     lag::{self, Lag, Newest},
 };
-use crate::tools::verify::Report;
+use crate::tools::{progress::at, verify::Report};
 use sentinel_actors::fetcher::MarketClock;
 
 /// Reports how far the newest bars are behind the clock, and whether `data.max_bar_age_s` allows for that.

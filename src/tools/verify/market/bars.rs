@@ -1,11 +1,11 @@
 //! Checks the bars of an answer as the daemon would use them.
 
 use super::{
-    Requests, Resolved, at,
+    Requests, Resolved,
     lag::Newest,
     provider::{MarketRefusal, Reply},
 };
-use crate::tools::verify::Report;
+use crate::tools::{progress::at, verify::Report};
 use sentinel_actors::{
     adapters::eodhd::parse,
     domain::{

@@ -1,9 +1,7 @@
 //! `envelope`: requests with a payload and an id that the gateway echoes. A failed order is also answered with `SUCCESS`: the
 //! `data` inside decides. The gateway does not deduplicate by id, so nothing here may be sent twice.
 
-use super::{
-    Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
-};
+use super::{Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket};
 use crate::{
     adapters::gateway::{
         queries::{Query, QueryAnswer},
@@ -72,15 +70,7 @@ impl Dialect for Envelope {
     }
 
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
-        let id = order.client_order_id;
-        let reply = match parse_object(reply).and_then(|reply| check_id(reply, ID, id)) {
-            Ok(reply) => reply,
-            Err(BadReply(reason)) => return Verdict::not_ours(reason),
-        };
-        match Claims::of(&reply).foreign_id(id) {
-            Some(id) => Verdict::not_ours(to_other("order", id)),
-            None => Verdict::ours(outcome(&reply, order)),
-        }
+        Verdict::by_id(order, reply, ID, outcome)
     }
 
     fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {

@@ -5,9 +5,7 @@ pub mod risk_signature;
 #[cfg(test)]
 mod tests;
 
-use super::{
-    Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket, to_other,
-};
+use super::{Dialect, DialectKind, DialectParams, Verdict, check_answer, check_id, is_empty, names_no_ticket};
 use crate::{
     adapters::gateway::{
         queries::{Query, QueryAnswer},
@@ -92,15 +90,7 @@ impl Dialect for V43 {
     }
 
     fn classify(&self, order: &Order, reply: &[u8]) -> Verdict {
-        let id = order.client_order_id;
-        let reply = match parse_object(reply).and_then(|reply| check_id(reply, ID, id)) {
-            Ok(reply) => reply,
-            Err(BadReply(reason)) => return Verdict::not_ours(reason),
-        };
-        match Claims::of(&reply).foreign_id(id) {
-            Some(id) => Verdict::not_ours(to_other("order", id)),
-            None => Verdict::ours(outcome(&reply, order)),
-        }
+        Verdict::by_id(order, reply, ID, outcome)
     }
 
     fn ask(&self, query: Query, id: Uuid, asked_at: Duration) -> Option<Vec<u8>> {
