@@ -37,7 +37,7 @@ pub use origins::Remarks;
 pub use protection::Protection;
 pub use purpose::{Cluster, Daemon, Gateway, Purpose, VerifyGateway, VerifyMarket, VerifyModel};
 pub use recorded::{Recorded, RecordedSymbol};
-pub use resolved::Resolved;
+pub use resolved::{Resolved, ResolvedSymbol};
 pub use secret::Secret;
 pub use sections::*;
 pub use sources::Sources;

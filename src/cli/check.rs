@@ -97,17 +97,18 @@ fn token(settings: &Resolved, sources: &Sources) -> String {
 
 /// What was derived from the symbols' names: the calendar, and the meaning of a name with a suffix.
 fn derived(settings: &Resolved) -> String {
-    let (calendar, auto) = (settings.calendar_name.as_str(), settings.symbols.auto_calendar());
+    let (calendar, auto) = (settings.calendar_name.as_str(), settings.auto_calendar);
     let why = if auto == "fx" { "every ticker ends in .FOREX" } else { "not every ticker ends in .FOREX" };
     let mut text = if calendar == auto {
         format!("\n# The market's calendar is {calendar}, as auto selects it here: {why}.")
     } else {
         format!("\n# The market's calendar is {calendar}; auto would be {auto}: {why}.")
     };
-    for symbol in settings.symbols.0.iter().filter(|symbol| symbol.name.contains('.')) {
-        // Writing to a String cannot fail.
-        let _ =
-            write!(text, "\n# {}: ticker {}, at the gateway {}.", symbol.name, symbol.ticker(), symbol.gateway_name());
+    for Instrument { symbol, ticker, gateway_name, .. } in settings.instruments() {
+        if symbol.as_str().contains('.') {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "\n# {symbol}: ticker {ticker}, at the gateway {gateway_name}.");
+        }
     }
     text
 }
@@ -143,7 +144,7 @@ fn archive(settings: &Resolved) -> String {
         0 => 365,
         days => days,
     };
-    let bars = days * 86_400 / settings.data.interval.nominal_s().unsigned_abs() * settings.instruments.len() as u64;
+    let bars = days * 86_400 / settings.data.interval.nominal_s().unsigned_abs() * settings.symbols.len() as u64;
     let megabytes = (bars * BAR_BYTES) as f64 / 1e6;
     let (path, each) = (archive.path.display(), if archive.keep.is_zero() { "each year" } else { "at most" });
     format!("\n# Bars are archived in {path}, {each} about {megabytes:.1} MB ({bars} bars of {BAR_BYTES} bytes).")
@@ -176,7 +177,7 @@ fn paper(settings: &Resolved) -> String {
              money, so no order is made on paper. Live orders do not depend on it."
         )
     };
-    settings.instruments.iter().filter_map(why).map(note).collect()
+    settings.instruments().filter_map(why).map(note).collect()
 }
 
 /// What protects /metrics and /health, if anything does.

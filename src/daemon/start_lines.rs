@@ -52,7 +52,7 @@ pub fn say_other_machines(settings: &Resolved) {
 /// show it.
 fn say_too_large(settings: &Resolved) {
     let max = settings.guards.volume_max;
-    for instrument in settings.instruments.iter().filter(|it| max > 0.0 && it.volume > max) {
+    for instrument in settings.instruments().filter(|it| max > 0.0 && it.volume > max) {
         tracing::warn!(
             symbol = %instrument.symbol,
             "no order can be sent: the symbol's volume of {} lots is above guards.volume_max = {max}; change one of the two",
@@ -96,7 +96,7 @@ fn order(order: &OrderRow) -> String {
 }
 
 fn symbols(settings: &Resolved) -> String {
-    named(settings.instruments.iter().map(|instrument| instrument.symbol.to_string()))
+    named(settings.instruments().map(|instrument| instrument.symbol.to_string()))
 }
 
 /// A relative path is useless in a log that is read elsewhere.
@@ -106,9 +106,8 @@ fn absolute(path: &Path) -> String {
 
 /// `0.6`, or the lowest and the highest if symbols have their own.
 fn thresholds(settings: &Resolved) -> String {
-    let all = &settings.instruments;
     // The bits of numbers that are not negative have the same order as the numbers.
-    let all: BTreeSet<u64> = all.iter().map(|instrument| instrument.threshold.to_bits()).collect();
+    let all: BTreeSet<u64> = settings.instruments().map(|instrument| instrument.threshold.to_bits()).collect();
     match (all.first().copied().map(f64::from_bits), all.last().copied().map(f64::from_bits)) {
         (Some(lowest), Some(highest)) if lowest < highest => format!("{lowest} to {highest}"),
         (Some(only), _) => only.to_string(),

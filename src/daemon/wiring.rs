@@ -105,7 +105,7 @@ pub fn start(settings: &Resolved, shared: &Shared) -> anyhow::Result<Started> {
 pub fn policy(settings: &Resolved, clock: Arc<dyn Clock>, members: Option<MemberCell>) -> Policy {
     Policy {
         members,
-        instruments: settings.instruments.iter().cloned().map(Arc::new).collect(),
+        instruments: settings.instruments().cloned().map(Arc::new).collect(),
         clock,
         interval: settings.data.interval,
         max_bar_age_s: settings.max_bar_age_s,

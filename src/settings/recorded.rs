@@ -106,7 +106,7 @@ impl Recorded {
             loss_pct_per_day_max: guards.loss_pct_per_day_max,
             failures_in_a_row_max: guards.failures_in_a_row_max,
             is_shared: settings.cluster.mode == ClusterMode::Shared,
-            symbols: settings.instruments.iter().map(symbol).collect(),
+            symbols: settings.instruments().map(symbol).collect(),
         }
     }
 

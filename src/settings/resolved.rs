@@ -3,7 +3,7 @@
 use super::{
     Archive, ClusterSettings, ConsoleSettings, DataSettings, DeadmanSettings, GatewaySettings, GuardSettings, Journal,
     Log, MetricsSettings, ModelSettings, PaperSettings, Problem, Settings, SettingsError, Sources, StudySettings,
-    Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
+    Symbol, Symbols, TradingSettings, WEB_CONFIG, confidence_reference, curve,
     market::{self, CalendarSource},
     origins::{self, Remarks},
     protection::Protection,
@@ -87,12 +87,10 @@ pub struct Resolved<P = Daemon> {
     pub study: StudySettings,
     /// What is logged, and how.
     pub log: Log,
-    /// The symbols, with all derived and inherited values.
-    pub symbols: Symbols,
-    /// The same in the type of the stages, in the order of the settings.
-    pub instruments: Arc<[Instrument]>,
-    /// Of each of them, whether its decimal places were set, and are not those of most currency pairs.
-    pub are_digits_set: Arc<[bool]>,
+    /// What is traded, in the order of the settings.
+    pub symbols: Arc<[ResolvedSymbol]>,
+    /// The calendar that `auto` selects for these symbols.
+    pub auto_calendar: &'static str,
     /// How their points become money.
     pub money: Arc<Money>,
     /// What a person should know about the environment.
@@ -101,6 +99,17 @@ pub struct Resolved<P = Daemon> {
     pub toml: String,
     /// `sentinel_config_hash`, of `toml`.
     pub hash: u64,
+}
+
+/// A symbol with all derived and inherited values.
+#[derive(Debug, Clone)]
+pub struct ResolvedSymbol {
+    /// In the type of the stages.
+    pub instrument: Instrument,
+    /// As a table of the settings, with its own costs; [`StudySettings::costs`] adds those of all.
+    pub table: Symbol,
+    /// Whether its decimal places were set, and are not those of most currency pairs.
+    pub are_digits_set: bool,
 }
 
 /// The values that have to be parsed or read from files.
@@ -135,7 +144,7 @@ impl Settings {
         }
         let parsed = self.parse::<P>(&journal, sources, &mut found);
         let digits = self.trading.digits;
-        let are_digits_set = self.symbols.0.iter().map(|symbol| symbol.digits.or(digits).is_some()).collect();
+        let are_digits_set: Vec<_> = self.symbols.0.iter().map(|symbol| symbol.digits.or(digits).is_some()).collect();
         let written_out = self.symbols.written_out(&self.trading);
         self.symbols = Symbols(written_out.iter().cloned().map(Into::into).collect());
         self.journal.path = Some(journal.path.clone());
@@ -145,14 +154,13 @@ impl Settings {
             return Err(SettingsError(found.0.into_iter().map(|problem| origins.without_values(problem)).collect()));
         };
         let money = Money::new(written_out.iter().cloned().map(Into::into).collect());
-        let instruments = written_out.into_iter().map(Into::into).collect();
-        Ok(self.with(
-            parsed,
-            journal,
-            (instruments, are_digits_set, money),
-            toml,
-            origins::remarks(&sources.environment),
-        ))
+        let symbols = written_out.into_iter().zip(are_digits_set).map(|(symbol, are_digits_set)| ResolvedSymbol {
+            instrument: symbol.clone().into(),
+            table: symbol.into(),
+            are_digits_set,
+        });
+        let symbols = symbols.collect();
+        Ok(self.with(parsed, journal, (symbols, money), toml, origins::remarks(&sources.environment)))
     }
 
     /// Checks and reads everything, even if some of it is wrong, so that all problems are reported together.
@@ -190,7 +198,7 @@ impl Settings {
         self,
         parsed: Parsed<P>,
         journal: Journal,
-        (instruments, are_digits_set, money): (Arc<[Instrument]>, Arc<[bool]>, Money),
+        (symbols, money): (Arc<[ResolvedSymbol]>, Money),
         toml: String,
         remarks: Remarks,
     ) -> Resolved<P> {
@@ -231,9 +239,8 @@ impl Settings {
             paper: self.paper,
             study: self.study,
             log: parsed.log,
-            symbols: self.symbols,
-            instruments,
-            are_digits_set,
+            symbols,
+            auto_calendar: self.symbols.auto_calendar(),
             money: money.into(),
             remarks,
             hash: hash(&toml),
@@ -250,6 +257,11 @@ fn hash(toml: &str) -> u64 {
 }
 
 impl<P> Resolved<P> {
+    /// What is traded, in the type of the stages and in the order of the settings.
+    pub fn instruments(&self) -> impl ExactSizeIterator<Item = &Instrument> + Clone {
+        self.symbols.iter().map(|symbol| &symbol.instrument)
+    }
+
     /// Limits on orders.
     pub const fn limits(&self) -> Limits {
         let guards = &self.guards;

@@ -33,9 +33,8 @@ fn the_binary_runs_without_files() {
     assert_eq!((settings.model.host.as_str(), settings.model.port), ("172.19.141.254", 5001));
     assert_eq!((settings.gateway.host.as_str(), settings.gateway.port), ("172.19.141.255", 5555));
     assert!(!settings.trading.live);
-    let instruments = settings.instruments;
-    assert_eq!(instruments.len(), 1);
-    assert_eq!(instruments[0].ticker, "EURUSD.FOREX");
+    let tickers: Vec<_> = settings.instruments().map(|it| it.ticker.as_str()).collect();
+    assert_eq!(tickers, ["EURUSD.FOREX"]);
     assert_eq!(settings.max_bar_age_s, 10_800);
 }
 

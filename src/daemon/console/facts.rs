@@ -107,7 +107,7 @@ impl Facts {
             schedule,
             is_back_to_back: settings.back_to_back,
             started,
-            symbols: settings.instruments.iter().map(symbol).collect(),
+            symbols: settings.instruments().map(symbol).collect(),
             halt_file: settings.guards.halt_file.clone(),
             failures_max: settings.guards.failures_in_a_row_max,
             journal: settings.journal.path.clone(),

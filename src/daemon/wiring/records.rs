@@ -2,7 +2,7 @@
 
 use crate::{
     process::build_info,
-    settings::{Recorded, Resolved, Symbol as SymbolSettings},
+    settings::{Recorded, Resolved, ResolvedSymbol},
 };
 use actix::Addr;
 use sentinel_actors::{
@@ -31,7 +31,7 @@ use std::{sync::Arc, time::Duration};
 
 /// The configuration of the MetricsActor. `period` is the time between two due cycles.
 pub fn metrics_config(settings: &Resolved, period: Duration, opened: &Opened, policy: &Policy) -> metrics::Config {
-    let symbols: Vec<_> = settings.instruments.iter().map(|instrument| instrument.symbol.clone()).collect();
+    let symbols: Vec<_> = settings.instruments().map(|instrument| instrument.symbol.clone()).collect();
     // They are from weeks of hourly bars, so a restart continues with them.
     let known = opened.confidences(&settings.model.name, &symbols);
     metrics::Config {
@@ -106,7 +106,7 @@ pub fn journal_config(
     metrics: Telemetry,
     archive: Option<Queue>,
 ) -> serde_json::Result<journal::Config> {
-    let digits = settings.instruments.iter().map(|instrument| (instrument.symbol.clone(), instrument.digits));
+    let digits = settings.instruments().map(|instrument| (instrument.symbol.clone(), instrument.digits));
     Ok(journal::Config {
         version: Arc::new(Recorded::version(settings, build_info().version)?),
         names: gateway_names(settings),
@@ -130,7 +130,7 @@ pub fn journal_config(
 /// The broker's name of each symbol.
 fn gateway_names(settings: &Resolved) -> Arc<[(InstrumentKey, Symbol)]> {
     let name = |it: &Instrument| (InstrumentKey::of(&it.gateway_name), it.symbol.clone());
-    settings.instruments.iter().map(name).collect()
+    settings.instruments().map(name).collect()
 }
 
 /// The configuration of the account on paper; `None` if there is none.
@@ -143,11 +143,11 @@ fn paper_config(settings: &Resolved) -> Option<Arc<PaperConfig>> {
         account_mode: settings.gateway.account_mode,
         opposite: settings.guards.opposite,
     };
-    let priced = |(instrument, symbol): (&Instrument, &SymbolSettings)| {
-        (instrument.clone(), settings.study.costs(symbol, instrument.digits))
+    let priced = |ResolvedSymbol { instrument, table, .. }: &ResolvedSymbol| {
+        (instrument.clone(), settings.study.costs(table, instrument.digits))
     };
     let config = PaperConfig {
-        instruments: settings.instruments.iter().zip(&settings.symbols.0).map(priced).collect(),
+        instruments: settings.symbols.iter().map(priced).collect(),
         limits: settings.limits(),
         terms,
         money: settings.money.clone(),

@@ -20,7 +20,7 @@ const DECISION_SLACK: Duration = Duration::from_secs(10);
 pub(super) fn fetcher_config(settings: &Resolved, shared: &Shared) -> fetcher::Config {
     let data = &settings.data;
     fetcher::Config {
-        instruments: settings.instruments.clone(),
+        instruments: settings.instruments().cloned().collect(),
         interval: data.interval,
         lookback_bars: data.lookback_bars,
         base_url: net::base_url(&data.base_url).to_owned(),
@@ -60,7 +60,7 @@ pub(super) fn sender_config(settings: &Resolved, shared: &Shared) -> signal_send
     let kind = settings.purpose.gateway.dialect();
     let params = DialectParams { comment: gateway.comment.clone(), magic: Some(gateway.magic) };
     signal_sender::Config {
-        instruments: settings.instruments.clone(),
+        instruments: settings.instruments().cloned().collect(),
         live: settings.purpose.gateway.is_live(),
         other_names: gateway.other_names.clone(),
         account: settings.purpose.gateway.account().to_owned(),
@@ -115,7 +115,7 @@ fn claims_config(settings: &Resolved, cell: MemberCell) -> ClaimsConfig {
 
 /// The deadlines of all requests to the model, one more for the rows that it refuses, and of the gateway, and some slack.
 fn decision_age_max(settings: &Resolved) -> Duration {
-    let requests = settings.instruments.len().div_ceil(settings.model.rows_per_request.max(1));
+    let requests = settings.symbols.len().div_ceil(settings.model.rows_per_request.max(1));
     let requests = u32::try_from(requests).unwrap_or(u32::MAX);
     let model = Duration::from_millis(settings.model.deadline_ms).saturating_mul(requests.saturating_add(1));
     model + Duration::from_millis(settings.gateway.deadline_ms) + DECISION_SLACK

@@ -7,7 +7,7 @@ fn named_symbols_keep_their_tables() {
     let tables = "[[symbols]]\nname = \"EURUSD\"\n[[symbols]]\nname = \"GBPUSD\"\ngateway_name = \"GBPUSDm\"\n";
     let (_file, mut sources) = with_file(tables, &[("SENTINEL__SYMBOLS", "GBPUSD, USDJPY")]);
     let names = |sources: &Sources| -> Vec<String> {
-        Settings::load(sources).unwrap().instruments.iter().map(|i| i.gateway_name.clone()).collect()
+        Settings::load(sources).unwrap().instruments().map(|i| i.gateway_name.clone()).collect()
     };
     assert_eq!(names(&sources), ["GBPUSDm", "USDJPY"]);
     sources.symbols = Some(vec!["EURUSD".into()]);
@@ -33,7 +33,7 @@ fn with_symbols(names: &str) -> Sources {
 fn a_name_that_has_an_exchange_keeps_it() {
     let derived = |name: &str| {
         let settings = Settings::load(&with_symbols(name)).unwrap();
-        let instrument = settings.instruments[0].clone();
+        let instrument = settings.symbols[0].instrument.clone();
         let printed = settings.toml;
         let line = format!("ticker = \"{}\"\ngateway_name = \"{}\"", instrument.ticker, instrument.gateway_name);
         assert!(printed.contains(&line), "`check` prints what is traded: {printed}");
@@ -120,7 +120,7 @@ fn a_symbol_has_costs_of_its_own_within_their_ranges() {
     let (_file, good) =
         of("spread_points = 25\nswap_long_points = -30\ncommission_per_lot_side = 3.5\ncontract_size = 100");
     let settings = Settings::load(&good).unwrap();
-    let costs = settings.study.costs(&settings.symbols.0[0], 2).unwrap();
+    let costs = settings.study.costs(&settings.symbols[0].table, 2).unwrap();
     assert_eq!((costs.spread, costs.swap_long, costs.swap_short), (25.0, -30.0, 0.0));
     assert!((costs.commission_side - 3.5).abs() < 1e-9);
     for part in ["spread_points = 25", "swap_long_points = -30", "commission_per_lot_side = 3.5"] {
@@ -152,7 +152,7 @@ fn a_brokers_name_is_taken_as_it_is() {
         ]);
         let text = toml::Table::from_iter([("symbols".to_owned(), vec![table].into())]).to_string();
         let (_file, sources) = with_file(&text, &[]);
-        Settings::load(&sources).map(|settings| settings.instruments[0].gateway_name.clone())
+        Settings::load(&sources).map(|settings| settings.symbols[0].instrument.gateway_name.clone())
     };
     let long = "\u{a3}".repeat(64);
     let good = [

@@ -37,7 +37,7 @@ const VERSION: u32 = 1;
 
 impl Question {
     pub(super) fn new(settings: &Resolved<VerifyMarket>, from: i64, to: i64) -> Self {
-        let Resolved { data, calendar, instruments, calendar_name, .. } = settings;
+        let Resolved { data, calendar, calendar_name, .. } = settings;
         let interval: Interval = data.interval;
         let source = if interval.is_made() {
             (interval.span(from, calendar).start, interval.span(to - 1, calendar).end)
@@ -53,7 +53,7 @@ impl Question {
             calendar: calendar_name.clone(),
             from,
             to,
-            symbols: instruments.iter().map(|it| (it.symbol.to_string(), it.ticker.clone())).collect(),
+            symbols: settings.instruments().map(|it| (it.symbol.to_string(), it.ticker.clone())).collect(),
             source,
             source_s: interval.source_s(),
             range_s: range_s_max(interval).min(fits_s),

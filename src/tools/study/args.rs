@@ -12,7 +12,8 @@ use crate::{
     bar_files::{Zone, symbol_of},
     net::{NOT_A_URL, Origin},
     settings::{
-        Problem, Resolved, Settings, SettingsArgs, SettingsError, Sources, StudyLabel, VerifyModel, studies_path,
+        Problem, Resolved, ResolvedSymbol, Settings, SettingsArgs, SettingsError, Sources, StudyLabel, VerifyModel,
+        studies_path,
     },
 };
 use chrono::{NaiveDate, NaiveTime};
@@ -100,11 +101,11 @@ impl Args {
             sources.symbols = Some(vec![symbol_of(file)]);
         }
         let settings: Resolved<VerifyModel> = Settings::load_for(&sources)?;
-        let [instrument] = &*settings.instruments else {
-            let names: Vec<_> = settings.instruments.iter().map(|it| it.symbol.as_str()).collect();
+        let [ResolvedSymbol { instrument, table, are_digits_set }] = &*settings.symbols else {
+            let names: Vec<_> = settings.instruments().map(|it| it.symbol.as_str()).collect();
             return Err(problem("--symbol", format!("one symbol a study, of {}", names.join(", "))));
         };
-        let instrument = instrument.clone();
+        let (instrument, mut symbol, are_digits_set) = (instrument.clone(), table.clone(), *are_digits_set);
         let midnight = |day: NaiveDate| day.and_time(NaiveTime::MIN).and_utc().timestamp();
         let range = self.from.map_or(i64::MIN, midnight)..self.to.map_or(i64::MAX, midnight);
         if range.start >= range.end {
@@ -127,12 +128,10 @@ impl Args {
         if !has_bars && !is_recorded {
             return Err(problem("--bars", "is missing, or --archive: only odds of a journal bring their closes along"));
         }
-        let mut symbol = settings.symbols.0[0].clone();
         if self.spread_points.is_some() {
             // The flag is for this symbol.
             symbol.spread_points = None;
         }
-        let are_digits_set = settings.are_digits_set.first() == Some(&true);
         let pricing = Pricing { symbol, are_digits_set, has_bars, is_frictionless: self.frictionless };
         let terms = pricing.terms(&settings.study, &instrument)?;
         let has_stops = terms.exits.stop_loss.is_some() && terms.exits.take_profit.is_some();

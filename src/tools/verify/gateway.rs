@@ -54,7 +54,8 @@ async fn verify(settings: &Resolved<VerifyGateway>) -> Report {
     let outcome = handshake::run(&*session.dialect, &session.peer, session.deadline, &SystemClock).await;
     if describe(&outcome, kind, session.peer.curve.is_some(), &mut report) {
         session.account(&mut report).await;
-        session.positions((&settings.instruments, &settings.gateway.other_names), &mut report).await;
+        let instruments: Vec<_> = settings.instruments().cloned().collect();
+        session.positions((&instruments, &settings.gateway.other_names), &mut report).await;
     }
     report
 }

@@ -74,8 +74,8 @@ async fn verify(settings: &Resolved) -> Report {
         let (made, finer) = (interval.as_str(), interval.source().as_str());
         report.note("interval", format!("{made} bars are made of EODHD's {finer} bars and close {edges}"));
     }
-    let instruments = &settings.instruments;
-    let Some((first, others)) = instruments.split_first() else { return report };
+    let instruments: Vec<_> = settings.instruments().collect();
+    let Some((&first, others)) = instruments.split_first() else { return report };
     // Alone, so that an invalid key is reported once.
     let requests = Requests { provider: &provider, settings };
     let (first, is_for_all) = requests.check(first, &mut report).await;
@@ -83,9 +83,9 @@ async fn verify(settings: &Resolved) -> Report {
     if is_for_all && !others.is_empty() {
         report.note("bars", format!("{} more symbols were not requested: the answer would be the same", others.len()));
     } else {
-        let replies = stream::iter(others).map(|instrument| requests.reply(instrument));
+        let replies = stream::iter(others).map(|&instrument| requests.reply(instrument));
         let replies: Vec<_> = replies.buffered(settings.data.concurrency.max(1)).collect().await;
-        for (instrument, (reply, now)) in others.iter().zip(replies) {
+        for (&instrument, (reply, now)) in others.iter().zip(replies) {
             asked.push(requests.read(instrument, reply, now, &mut report).0);
         }
     }

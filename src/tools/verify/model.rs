@@ -104,7 +104,7 @@ async fn small_pages(server: &Server, report: &mut Report) {
 
 /// Features of the built-in recording, one row per symbol in a request.
 fn symbol_rows(settings: &Resolved) -> Result<Vec<FeatureSet>, FeatureError> {
-    let count = settings.instruments.len().min(settings.model.rows_per_request).max(1);
+    let count = settings.symbols.len().min(settings.model.rows_per_request).max(1);
     feature_rows(settings, count, BARS_BETWEEN_ROWS)
 }
 

@@ -103,10 +103,9 @@ fn in_range<P>(settings: &Resolved<P>) {
     assert!(model.port > 0 && gateway.port > 0 && journal.keep > Duration::ZERO && gateway.comment.len() <= 31);
     assert!((0.0..=100.0).contains(&guards.volume_max) && (0.0..=100.0).contains(&guards.loss_pct_per_day_max));
     assert!(guards.cooldown_s <= 86_400);
-    let instruments = &settings.instruments;
-    let names: HashSet<&str> = instruments.iter().map(|instrument| instrument.symbol.as_str()).collect();
-    assert!(!names.is_empty() && names.len() == instruments.len());
-    for instrument in &**instruments {
+    let names: HashSet<&str> = settings.instruments().map(|instrument| instrument.symbol.as_str()).collect();
+    assert!(!names.is_empty() && names.len() == settings.symbols.len());
+    for instrument in settings.instruments() {
         assert!((0.0..1.0).contains(&instrument.threshold) && (0.001..=100.0).contains(&instrument.volume));
         assert!(instrument.digits <= 10);
         let distances = [instrument.stop_loss, instrument.take_profit].into_iter().flatten();

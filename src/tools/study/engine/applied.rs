@@ -49,7 +49,7 @@ fn the_advised_threshold_makes_the_decisions_that_were_counted() {
         // As a person would take it from the sentence.
         let shown = answer.sentence.split("above ").nth(1).unwrap().split(' ').next().unwrap();
         let settings = setting("trading.threshold", shown);
-        let threshold = settings.instruments[0].threshold;
+        let threshold = settings.symbols[0].instrument.threshold;
         assert_eq!(Some(threshold), answer.threshold);
 
         let unseen = &decisions[judged.first_outside..];

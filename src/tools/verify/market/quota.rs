@@ -30,7 +30,7 @@ fn requests_a_day(poll: Poll, cycles: u64, overdue_poll_s: u64, interval_s: u64)
 /// Reports EODHD's limits, and whether the settings stay within them. `newest` is the last answer to a request for bars, if there
 /// was one.
 pub async fn report(provider: &Provider, newest: Option<&Reply>, settings: &Resolved, report: &mut Report) {
-    let symbols = settings.instruments.len() as u64;
+    let symbols = settings.symbols.len() as u64;
     let now = Utc::now();
     let cycles = cycles_a_day(settings, now);
     rate(newest, symbols, cycles, report);

@@ -59,7 +59,7 @@ impl Checks<'_> {
         } else {
             report.ok("latency", found);
         }
-        let symbols = self.settings.symbols.0.len();
+        let symbols = self.settings.symbols.len();
         let requests = symbols.div_ceil(self.settings.model.rows_per_request.max(1));
         if requests > 1 {
             let total = ms(*worst * u32::try_from(requests).unwrap_or(u32::MAX));
