@@ -209,15 +209,19 @@ fn every_file_begins_with_its_purpose() {
 }
 
 /// Public types whose name stood for several things, or for nothing that the trade knows, and the word to use.
-const STRUCK_TYPES: [(&str, &str); 8] = [
+const STRUCK_TYPES: [(&str, &str); 12] = [
     ("Debts", "Unwritten"),
     ("Desk", "OrderManager, or Broker"),
     ("Fate", "Outcome"),
     ("Line", "GatewaySession, LogRecord, or what the line is"),
     ("PayOff", "FlushUnwritten"),
+    ("Said", "the state that is logged"),
     ("Stock", "Standing"),
     ("Supervisor", "ServiceManager"),
     ("TakeStock", "ReadStanding"),
+    ("ToldAccount", "ReportedAccount"),
+    ("ToldGauge", "ReportedGauge"),
+    ("ToldOf", "AccountReports"),
 ];
 /// Public types of which there is one in both crates: a second meaning needs a second word.
 const DEFINED_ONCE: [&str; 4] = ["BarOutcome", "Outcome", "PaperAccount", "PaperTotals"];
@@ -341,4 +345,17 @@ fn names_of_tests_are_short() {
     assert!(long.is_empty(), "{long:#?}");
     let over_ten = names.iter().filter(|name| words(name) > 10).count();
     assert!(over_ten <= OVER_TEN_MAX, "{over_ten} names of {} have more than ten words", names.len());
+}
+
+#[test]
+fn names_of_python_tests_have_ten_words_at_most() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let is_test = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("test_"));
+    let folder = fs::read_dir(root.join("tests/system")).unwrap().map(|entry| entry.unwrap().path());
+    let texts: Vec<_> = folder.filter(is_test).map(|path| fs::read_to_string(path).unwrap()).collect();
+    let lines = texts.iter().flat_map(|text| text.lines()).map(str::trim_start);
+    let names: Vec<_> = lines.filter_map(|line| line.strip_prefix("def test_")?.split('(').next()).collect();
+    assert!(names.len() > 400, "too few tests were found: {}", names.len());
+    let long: Vec<_> = names.iter().filter(|name| name.split('_').count() > 10).collect();
+    assert!(long.is_empty(), "{long:#?}");
 }

@@ -70,7 +70,7 @@ def test_a_file_that_cannot_be_used_stops_nothing(harness, tmp_path, fault):
 
 
 @pytest.mark.long
-def test_a_full_disk_of_its_own_stops_nothing_and_it_goes_on_with_space(harness, tmp_path):
+def test_a_full_disk_of_its_own_stops_nothing_else(harness, tmp_path):
     require("root")
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -105,7 +105,7 @@ def test_without_an_archive_it_trades_and_check_says_so(harness, tmp_path):
     assert checked.wait_exit()[0] == 0 and "# No bars are archived" in checked.out.read_text()
 
 
-def test_kills_at_random_leave_the_journal_whole_and_the_archive_readable(sandbox, binary, tmp_path):
+def test_random_kills_leave_journal_and_archive_whole(sandbox, binary, tmp_path):
     journal = tmp_path / "journal.db"
     chance = random.Random(7)
     for _ in range(12):
@@ -128,7 +128,7 @@ def test_kills_at_random_leave_the_journal_whole_and_the_archive_readable(sandbo
     assert report["unequal"] == 0 and report["equal"] >= 0.9 * report["decisions"], report
 
 
-def test_kills_while_its_disk_is_full_cost_neither_the_journal_nor_the_count(sandbox, binary, tmp_path):
+def test_kills_while_its_disk_is_full_cost_the_journal_nothing(sandbox, binary, tmp_path):
     require("root")
     disk, journal, chance = tmp_path / "disk", tmp_path / "journal.db", random.Random(11)
     disk.mkdir()

@@ -96,7 +96,7 @@ def follow_each_other(spans: list[tuple[int, int]]) -> bool:
     return all(one[1] + 1 == other[0] for one, other in pairs)
 
 
-def test_an_answer_that_is_too_long_is_asked_for_in_halves(harness, market):
+def test_an_answer_too_long_is_asked_for_in_halves(harness, market):
     market.bars = [row | {"datetime": "2024-01-01 00:00:00", "gmtoffset": 0, "note": 60 * "x"} for row in market.bars]
     code, said = fetch(harness)
     assert code == 0 and rows(harness.directory / "bars.csv") == wanted(history()), said
@@ -230,7 +230,7 @@ def test_bars_that_contradict_each_other_are_refused_by_their_time(harness, mark
     assert fetch(harness)[0] == 0, "the next try finds them corrected"
 
 
-def test_a_jump_is_refused_until_a_person_says_that_it_is_real(harness, market):
+def test_a_jump_is_refused_until_a_person_confirms_it(harness, market):
     index = next(n for n, row in enumerate(market.bars) if row["timestamp"] == unix("2024-02-10"))
     market.bars[index] |= {name: round(market.bars[index][name] * 1.5, 5) for name in ("open", "high", "low", "close")}
     code, said = fetch(harness)

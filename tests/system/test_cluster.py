@@ -30,7 +30,7 @@ def because(daemon) -> str:
     return json.loads(daemon.get("/health")[2]).get("not_ready_because") or ""
 
 
-def test_a_second_daemon_is_refused_by_name_and_takes_over_from_a_dead_one(harness, etcd):
+def test_a_second_daemon_is_refused_until_the_first_is_dead(harness, etcd):
     etcd.start()
     begin(harness, etcd)
     gateway = harness.gateway("envelope")
@@ -168,7 +168,7 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
 
 
 @pytest.mark.long
-def test_a_daemon_without_a_way_to_etcd_stops_before_another_one_begins(harness, etcd):
+def test_a_daemon_cut_off_from_etcd_stops_before_another_begins(harness, etcd):
     etcd.start()
     begin(harness, etcd)
     harness.market.close()
@@ -296,7 +296,7 @@ def test_a_password_file_that_hangs_stops_neither_start_nor_claim(harness, etcd,
 
 
 @pytest.mark.long
-def test_a_daemon_that_finds_an_empty_etcd_waits_for_the_longest_trust(harness, etcd):
+def test_an_empty_etcd_costs_a_wait_for_the_longest_trust(harness, etcd):
     etcd.start()
     gateway = harness.gateway("envelope")
     daemon = guarded(harness, gateway, 1, etcd.url)

@@ -241,7 +241,7 @@ def test_of_two_that_start_at_once_one_is_refused(harness, etcd):
 
 
 @pytest.mark.full
-def test_of_two_that_start_at_once_one_is_refused_a_thousand_times(harness, etcd):
+def test_of_two_at_once_one_is_refused_a_thousand_times(harness, etcd):
     # 1,000 starts are 500 rounds.
     assert len(starts(harness, etcd, 500)) == 2, "one of them is always faster"
 
@@ -278,7 +278,7 @@ def test_a_claim_adds_little_to_a_cycle(harness, etcd):
 
 
 @pytest.mark.full
-def test_a_claim_adds_less_than_a_third_of_a_millisecond_to_a_cycle(harness, etcd):
+def test_a_claim_costs_a_cycle_under_a_third_millisecond(harness, etcd):
     added = added_ms(harness, etcd, 6, 1_000, 900)
     keep("cluster-cost", f"cluster.mode = guard adds {added:.3f} ms to a cycle without an order; the bound is 0.3")
     assert added <= 0.3

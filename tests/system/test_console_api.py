@@ -97,7 +97,7 @@ def test_every_answer_is_as_the_contract_has_it(running):
     assert not contract.differences(examples["error"], error, may_be_null)
 
 
-def test_pages_follow_each_other_without_a_gap_or_a_row_twice(running):
+def test_pages_have_every_row_once(running):
     _, console, journal = running
     with sqlite3.connect(journal) as db:
         newest = db.execute("SELECT max(cycle_id) FROM decisions").fetchone()[0]
@@ -160,7 +160,7 @@ def test_hostile_text_comes_out_as_text(running):
         assert all(headers[name.lower()] == value for name, value in contract.HEADERS.items()), path
 
 
-def test_a_halt_stops_orders_and_a_resume_lets_them_go_on(running):
+def test_a_halt_stops_orders_until_a_resume(running):
     daemon, console, journal = running
     status, answer = console.press("halt", {"reason": "news at 15:30"})
     assert status == 200 and answer["halt"]["who"] == "console:@127.0.0.1"
@@ -201,7 +201,7 @@ def test_a_halt_is_answered_before_a_slow_disk_has_it(harness, tmp_path):
 
 
 @pytest.mark.long
-def test_a_journal_that_is_gone_is_said_and_the_daemon_goes_on(running):
+def test_a_journal_that_is_gone_is_reported(running):
     daemon, console, journal = running
     cycles = daemon_cycles(console)
     for suffix in ("", "-wal", "-shm"):
@@ -217,7 +217,7 @@ def daemon_cycles(console: Console) -> int:
     return next(row["count"] for row in console.get("stages")["rows"] if row["stage"] == "cycle")
 
 
-def test_a_stop_leaves_no_write_ahead_log_although_a_page_is_open(running):
+def test_a_stop_under_an_open_page_leaves_no_log(running):
     daemon, console, journal = running
     assert console.get("orders")["rows"]
     assert daemon.stop()[0] == 0
@@ -227,7 +227,7 @@ def test_a_stop_leaves_no_write_ahead_log_although_a_page_is_open(running):
 
 
 @pytest.mark.long
-def test_a_journal_that_somebody_writes_to_is_read_all_the_same(running):
+def test_a_journal_is_read_while_somebody_writes_to_it(running):
     _, console, journal = running
     db = sqlite3.connect(journal, timeout=10, isolation_level=None)
     db.execute("BEGIN IMMEDIATE")

@@ -200,7 +200,7 @@ def test_a_stopped_daemon_leaves_no_live_data(traded, wide):
 
 
 @pytest.mark.long
-def test_a_daemon_that_freezes_or_ends_under_an_open_page_is_no_contact(harness, wide):
+def test_a_daemon_that_freezes_or_ends_is_no_contact(harness, wide):
     console, folder = Console(), harness.directory / "console"
     folder.mkdir()
     console.daemon = harness.start_live(harness.gateway("v43"), "--schedule", "* * * * * *", settings=console.settings(folder))

@@ -280,7 +280,7 @@ def test_a_bar_that_comes_after_its_decision_is_drawn(own, wide):
     wide.shows(name, "#readout", 20)
 
 
-def test_an_order_that_is_settled_and_a_late_bar_change_an_open_chart(own, wide):
+def test_a_settled_order_and_a_late_bar_change_the_chart(own, wide):
     world = own.world
     bars, odds = world.bars["EURUSD"], world.odds["EURUSD"]
     late = bars.pop(5)
@@ -908,7 +908,7 @@ def test_the_first_view_on_slow_3g(own):
 
 
 @pytest.mark.parametrize("name", ["app.js", "parts.js"])
-def test_a_first_sentence_that_nothing_keeps_up_to_date_is_no_contact(own, wide, name):
+def test_a_first_sentence_that_nothing_updates_is_no_contact(own, wide, name):
     own.lost = {name}
     wide.open(own.url + PAGE, ".verdict")
     wide.shows("no contact since this page was opened: its files do not come", "#lost")

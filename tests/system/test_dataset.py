@@ -96,7 +96,7 @@ def test_several_symbols_have_rows_of_their_own(dataset, tmp_path):
     assert code == 64 and "--symbol names 2 symbols, and --bars 1 file" in said, said
 
 
-def test_a_window_goes_over_a_gap_unless_the_daemon_would_not(dataset, tmp_path):
+def test_a_window_goes_over_gaps_as_the_daemons_does(dataset, tmp_path):
     rows = hours(400)
     del rows[250:255]
     write_csv(tmp_path / "eurusd.csv", rows)

@@ -43,7 +43,7 @@ def test_it_trades_within_15_seconds(harness):
     assert daemon.stop()[0] == 0
 
 
-def test_profit_at_the_gateway_and_on_paper_is_seen_within_10_seconds(harness, tmp_path):
+def test_profit_live_and_on_paper_is_seen_in_10_seconds(harness, tmp_path):
     port, journal = free_port(), tmp_path / "journal.db"
     daemon = harness.command("demo", "--metrics-port", str(port), "--journal", str(journal))
     daemon.port = port

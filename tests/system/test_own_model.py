@@ -512,7 +512,7 @@ def test_sentinel_dataset_is_that_of_features_py(binary, tmp_path):
 
 
 @pytest.mark.parametrize(("interval", "step"), [("15m", 3), ("30m", 6)])
-def test_bars_that_are_made_of_finer_ones_have_the_same_features(binary, tmp_path, interval, step):
+def test_bars_made_of_finer_ones_have_the_same_features(binary, tmp_path, interval, step):
     """Of those of 5m, by the daemon's functions; and of the file of them, by features.py."""
     fine = [bar(1_704_672_000 + n * 300, n % 7, 300) for n in range(230 * step)]
     parts = [fine[n : n + step] for n in range(0, len(fine), step)]

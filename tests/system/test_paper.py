@@ -132,7 +132,7 @@ def traded(binary: Path, directory: Path, is_enabled: bool) -> tuple[list[dict],
 
 
 @pytest.mark.long
-def test_live_orders_and_limits_are_the_same_with_paper_beside_them(binary, tmp_path):
+def test_paper_changes_neither_live_orders_nor_limits(binary, tmp_path):
     with_paper, counted, journal = traded(binary, tmp_path / "with", True)
     without, counted_without, other = traded(binary, tmp_path / "without", False)
     assert with_paper == without and len(without) >= 40
@@ -272,7 +272,7 @@ def test_without_costs_every_figure_says_so(harness, tmp_path):
     assert "not sent: dry_run" in said and "paper     BUY 0.01 lots on paper, ticket 1, to be entered at" in said
 
 
-def test_a_position_of_a_symbol_that_is_gone_ends_and_stops_no_order(harness, binary, tmp_path):
+def test_a_position_of_a_symbol_that_is_gone_ends(harness, binary, tmp_path):
     """Of EURCHF no money is known, so an open position of it holds back all orders under a limit on the day's loss."""
     journal = tmp_path / "journal.db"
     settings = {"guards.loss_pct_per_day_max": 5, "guards.opposite": "open", "gateway.account_mode": "hedging"}
@@ -294,7 +294,7 @@ def test_a_position_of_a_symbol_that_is_gone_ends_and_stops_no_order(harness, bi
     assert "no longer configured" not in once("EURUSD").output()
 
 
-def test_check_warns_where_the_limit_on_a_loss_would_stop_paper(harness):
+def test_check_warns_where_the_loss_limit_would_stop_paper(harness):
     def warnings(settings: dict) -> list[str]:
         checked = harness.command("check", "--symbol", "EURUSD", EODHD_API_TOKEN="any", **variables(settings))
         assert checked.wait_exit()[0] == 0

@@ -57,7 +57,7 @@ def order(harness: Harness, journal: Path, ticket: int) -> tuple:
 
 
 @pytest.mark.parametrize("dialect", ["v43", "envelope"])
-def test_every_figure_is_right_to_the_cent_over_restarts_and_kills(harness, dialect):
+def test_every_figure_is_right_over_restarts_and_kills(harness, dialect):
     journal = harness.directory / "journal.db"
     gateway = harness.gateway(dialect)
     harness.model.probabilities = [BUY]
@@ -149,7 +149,7 @@ def test_a_kill_changes_no_gauge_of_money(harness):
     assert [found["state"] for found in harness.orders(journal)] == ["filled"]
 
 
-def test_two_closes_at_once_are_estimates_whose_sum_is_the_balances_step(harness):
+def test_estimates_of_two_closes_add_up_to_the_step(harness):
     journal = harness.directory / "journal.db"
     gateway = harness.gateway("v43")
     harness.model.probabilities = [HOLD]
@@ -167,7 +167,7 @@ def test_two_closes_at_once_are_estimates_whose_sum_is_the_balances_step(harness
     assert "~-9.90" in harness.run("pnl", "--journal", str(journal)).stdout
 
 
-def test_a_gateway_that_is_silent_about_its_account_still_gets_its_orders(harness):
+def test_a_gateway_silent_about_its_account_gets_its_orders(harness):
     def no_account(gateway: V43, request: dict) -> Reply:
         return silent(gateway, request) if request["action"] == "GET_ACCOUNT" else truthful()(gateway, request)
 
@@ -181,7 +181,7 @@ def test_a_gateway_that_is_silent_about_its_account_still_gets_its_orders(harnes
     assert "profit and loss is not up to date" in daemon.output()
 
 
-def test_money_that_cannot_be_written_costs_no_order_and_no_decision(harness):
+def test_money_that_cannot_be_written_costs_no_order(harness):
     journal, gateway = harness.directory / "journal.db", harness.gateway("v43")
     harness.start("--once", "--journal", str(journal)).wait_exit()
     with sqlite3.connect(journal) as connection:
@@ -205,7 +205,7 @@ def test_without_the_poll_only_orders_ask(harness):
     assert not metrics.all("account_balance") and not metrics.all("profit_realised")
 
 
-def test_a_fill_is_compared_with_the_close_that_was_decided_on(harness):
+def test_a_fill_is_compared_with_the_close_decided_on(harness):
     gateway = harness.gateway("v43")
     harness.model.probabilities = [BUY]
     daemon = start(harness, gateway, harness.directory / "journal.db", "--cycles", "1")
@@ -246,7 +246,7 @@ def both(journal: Path) -> list[tuple[str, float, float, bool]]:
 
 
 @pytest.mark.long
-def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, tmp_path):
+def test_live_and_paper_are_what_the_journal_says(binary, sandbox, tmp_path):
     """The sandbox's market, model and gateway; two symbols, a bar and a look at the account a second."""
     journal, cycles = tmp_path / "journal.db", 45
     settings = {"gateway.account_poll_s": 1, "study.spread_points": 2}
@@ -286,7 +286,7 @@ def test_live_and_paper_side_by_side_are_what_the_journal_says(binary, sandbox, 
     # All of the balance's way is there, and all of the account on paper.
     assert (live + unexplained, month["unexplained"]) == (pytest.approx(account["balance"] - 100_000, abs=0.01), pytest.approx(unexplained))
     assert account["paper"]["balance"] == pytest.approx(account["paper"]["start"] + paper, abs=0.01)
-    assert account["paper"]["points"] is None, "points of two symbols are no sum"
+    assert account["paper"]["points"] is None, "points of different symbols cannot be added"
     assert {dict(labels)["ledger"] for labels in metrics.all("profit_realised")} == {"live", "paper"}
 
 

@@ -74,7 +74,7 @@ def test_ten_thousand_decisions_of_the_sandbox_are_equal(sandbox, binary, tmp_pa
     all_equal(sandbox, binary, tmp_path, 2_500)
 
 
-def test_the_system_clock_the_clock_of_bars_and_a_replay_agree(harness, binary, tmp_path):
+def test_the_system_clock_the_bars_clock_and_replay_agree(harness, binary, tmp_path):
     """The same bars: by the machine's clock, as they close; by the clock of bars; and from the archive."""
     journals = {clock: tmp_path / clock / "journal.db" for clock in ("system", "bars")}
     gateway = harness.gateway("v43")
@@ -98,7 +98,7 @@ def test_the_system_clock_the_clock_of_bars_and_a_replay_agree(harness, binary, 
     assert len(gateway.requests) >= 1 and gateway.problems == []
 
 
-def test_a_bar_that_was_repaired_later_is_replayed_as_it_was(harness, binary, tmp_path):
+def test_a_bar_repaired_later_is_replayed_as_it_was(harness, binary, tmp_path):
     journal = tmp_path / "journal.db"
     daemon = harness.start(*EVERY_SECOND, "--journal", str(journal))
     daemon.after_cycles(2)
@@ -178,7 +178,7 @@ class Changing(Model):
 
 
 @pytest.mark.parametrize("dies", [False, True])
-def test_a_model_without_odds_costs_neither_the_comparison_nor_the_other_rows(harness, binary, tmp_path, dies):
+def test_a_model_without_odds_costs_only_its_rows(harness, binary, tmp_path, dies):
     journal = tmp_path / "journal.db"
     daemon = harness.start(*EVERY_SECOND, "--journal", str(journal))
     daemon.after_cycles(5)

@@ -279,7 +279,7 @@ def test_bars_that_cannot_be_are_named_by_their_line(study, tmp_path, change, wo
 
 
 @pytest.mark.long
-def test_a_model_that_dies_in_the_middle_goes_on_where_it_was(study, momentum, tmp_path):
+def test_a_model_that_dies_goes_on_where_it_was(study, momentum, tmp_path):
     path = bars(tmp_path, 520)
     args = ["--bars", path, "--model", momentum.url, *COSTS]
     code, said = study(*args, out="whole")
@@ -341,7 +341,7 @@ def test_a_model_that_answers_otherwise_is_another_one(study, momentum, tmp_path
     assert code == 0, said
 
 
-def test_a_file_that_cannot_count_tries_is_found_before_a_model_is_asked(study, momentum, tmp_path):
+def test_a_bad_count_file_is_found_before_the_model(study, momentum, tmp_path):
     (tmp_path / "mine.db").write_text("no database, but a text that is long enough to be looked at as one")
     args = ["--bars", bars(tmp_path, 300), "--model", momentum.url, *COSTS]
     code, said = study(*args, "--studies", tmp_path / "mine.db")
@@ -562,7 +562,7 @@ def old_journal(path, version: int, rows: list[tuple]):
 
 @pytest.mark.long
 @pytest.mark.parametrize("version", [1, 3])
-def test_a_journal_from_before_the_archive_is_studied_by_its_closes(study, tmp_path, version):
+def test_a_journal_without_an_archive_is_studied_by_closes(study, tmp_path, version):
     file = odds(tmp_path, 2_000)
     given = [[float(number) for number in line.split(",")[2:]] for line in file.read_text().splitlines()[1:]]
     recorded = [(int(row["timestamp"]) + HOUR, float(row["close"])) for row in csv.DictReader(LINES[:2_001])]
