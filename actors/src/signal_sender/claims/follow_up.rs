@@ -5,7 +5,7 @@ use crate::{
     domain::{
         cluster::{
             Authority,
-            shared::{Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value, key},
+            shared::{AGE_MAX, Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value, key},
         },
         guard::Suppression,
         journal::{JournalError, OrderStep},
@@ -58,7 +58,7 @@ impl Claims {
             let id = claim.order.client_order_id;
             order_journal.write(vec![OrderStep::TakenOver(Box::new(claim.clone()))]).await?;
             self.watch(claim);
-            manager.expect_unresolved();
+            manager.expect_unresolved(id, self.clock.moment().monotonic + AGE_MAX);
             let known = order_journal.outcomes(vec![(id, claim.epoch)]).await?;
             if let Some((_, outcome)) = known.first().filter(|(_, it)| !matches!(it, Outcome::Unknown { .. })) {
                 let outcome = outcome.as_str();
