@@ -42,6 +42,11 @@ pub struct Guard {
     due_at: Duration,
     /// What `last` is, and since when. All of it, because an etcd that lost its data begins with revision 1 again.
     last: Option<(Option<Stored>, Duration)>,
+    /// The newest version of `last` that is known; 0 if there was none.
+    newest: i64,
+    /// Whether an older one was found after it, and the account was not held since: etcd was set back to an earlier time, or lost its
+    /// data. Whoever held the account since that time is forgotten there.
+    has_gone_back: bool,
     holder: Option<Holder>,
     /// Of all claims that were asked for: one whose answer was lost may have been made.
     settles_at: Duration,
@@ -63,6 +68,8 @@ impl Guard {
             asked_at: Duration::ZERO,
             due_at: Duration::ZERO,
             last: None,
+            newest: 0,
+            has_gone_back: false,
             holder: None,
             settles_at: Duration::ZERO,
             from: Duration::ZERO,
@@ -197,6 +204,7 @@ impl Guard {
             }
             (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, EtcdAnswer::Done { revision }) => {
                 self.until = self.until.max(self.trusted_until(asked_at, ttl));
+                self.newest = revision;
                 self.state = State::Holding { lease, epoch, written: revision, renewed: None };
                 self.due_at = asked_at + self.terms.keepalive;
             }
@@ -209,6 +217,7 @@ impl Guard {
                     // The answer to an earlier request was lost, or a person acknowledged the holder before. It is written again,
                     // with the time as it is now.
                     self.state = State::Holding { lease, epoch, written: earlier, renewed };
+                    self.newest = earlier;
                     self.adopt(&seen);
                     return;
                 }
@@ -266,6 +275,7 @@ impl Guard {
         self.holder = None;
         (self.me.since, self.me.bars_after, self.me.before) = (wall_s, base.bars_after, base.before.clone());
         (self.from, self.until) = (base.settles_at, until);
+        (self.newest, self.has_gone_back) = (written, false);
         self.state = State::Holding { lease, epoch, written, renewed: None };
     }
 
@@ -283,6 +293,9 @@ impl Guard {
 
     /// Remembers which version of `last` was seen since when, and who holds the account.
     fn note(&mut self, now: Duration, seen: &Seen) {
+        let revision = seen.last.as_ref().map_or(0, |last| last.mod_revision);
+        self.has_gone_back |= revision < self.newest;
+        self.newest = revision;
         let is_new = self.last.as_ref().is_none_or(|(known, _)| *known != seen.last);
         let was_known = self.last.is_some();
         if is_new {

@@ -53,13 +53,19 @@ impl Guard {
             let (bars_after, before) = (self.me.bars_after.max(Some(after)), self.me.before.clone());
             return Base { last_revision: 0, settles_at, bars_after, before };
         };
+        // Also while this daemon still trusted its claim: another one may have had the account already, and waited for its turn.
+        let has_gone_back = self.has_gone_back;
+        let is_unsure = is_unsure || has_gone_back;
         let record = last.record.as_ref();
         let seen_at = match &self.last {
             Some((Some(known), seen_at)) if known == last => *seen_at,
             _ => now,
         };
         let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
+        // Not by the record: whoever held the account after it may have any lease.
+        let trust = if has_gone_back { LEASE_MAX - MARGIN } else { trust };
         let settles_at = match record {
+            _ if has_gone_back => self.settles_at.max(seen_at + longest(trust)).max(now),
             Some(record) if record.released => now,
             Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
             _ => (seen_at + longest(trust)).max(now),
@@ -70,7 +76,7 @@ impl Guard {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));
                 let there = record.map_or(i64::MIN, |record| {
-                    record.at.saturating_add(if record.released { 0 } else { whole_seconds(trust) })
+                    record.at.saturating_add(if record.released && !has_gone_back { 0 } else { whole_seconds(trust) })
                 });
                 let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
                 Some(here.max(there).saturating_add(1 + SKEW_S).max(before))
@@ -81,6 +87,8 @@ impl Guard {
             Some(record) => Some(with_earlier(record)),
             None => Some("a daemon whose record in etcd cannot be read".into()),
         };
+        // Never less than this daemon has gone by before.
+        let bars_after = bars_after.max(self.me.bars_after);
         Base { last_revision: last.mod_revision, settles_at, bars_after, before }
     }
 }
