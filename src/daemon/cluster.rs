@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, bail};
 use sentinel_actors::{
     adapters::{
-        journal::{bars_of_others, journal_id, note_others},
+        journal::{bars_of_others, ids_of_orders, journal_id, note_others},
         system_clock::SystemClock,
     },
     domain::{
@@ -86,7 +86,9 @@ impl Claim {
         // A folder may have been copied to another machine.
         let me = Record { journal: format!("{}/{id}", host_name()), ..record(settings, &*clock) };
         let (etcd, terms) = (settings.etcd(account), settings.cluster.terms());
-        let keeper = Keeper::new(guardian::Config { etcd, me, terms, clock, cell: cell.clone() });
+        let orders = ids_of_orders(journal, account)
+            .with_context(|| format!("the orders in {} cannot be read", journal.display()))?;
+        let keeper = Keeper::new(guardian::Config { etcd, me, terms, clock, cell: cell.clone(), orders });
         let keeping = Keeping::Claim(Box::new(keeper.context(NO_ROOTS)?));
         Ok(Self { keeping, authority: Arc::new(cell), members: None })
     }
@@ -193,5 +195,6 @@ fn record(settings: &Resolved, clock: &dyn Clock) -> Record {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     }
 }

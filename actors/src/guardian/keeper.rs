@@ -9,6 +9,7 @@ use crate::{
 };
 use std::{io, sync::Arc, time::Duration};
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 /// etcd ends a lease up to so much later than it says, and a look takes its time.
 pub(super) const LEASE_SLACK: Duration = Duration::from_secs(3);
@@ -26,6 +27,8 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Where everybody else looks.
     pub cell: ClaimCell,
+    /// The account's orders in this daemon's journal, oldest first.
+    pub orders: Vec<Uuid>,
 }
 
 /// How an attempt to take the account at the start ended.
@@ -69,9 +72,10 @@ impl Keeper {
     /// # Errors
     /// See [`Etcd::new`].
     pub fn new(config: Config) -> io::Result<Self> {
-        let Config { etcd, me, terms, clock, cell } = config;
+        let Config { etcd, me, terms, clock, cell, orders } = config;
         let account = etcd.account.clone();
-        let (guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
+        let (mut guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
+        orders.into_iter().for_each(|id| guard.ordered(id));
         Ok(Self { guard, etcd, account, lease: terms.lease, clock, cell, said: None })
     }
 
@@ -88,9 +92,16 @@ impl Keeper {
             self.publish();
             return;
         }
+        self.note_order();
         let ask = self.guard.ask(self.clock.boottime(), self.clock.now_unix());
         let answered = self.etcd.perform(&ask).await;
         self.note(answered);
+    }
+
+    fn note_order(&mut self) {
+        if let Some(id) = self.cell.newest_order() {
+            self.guard.ordered(id);
+        }
     }
 
     fn note(&mut self, answered: Result<EtcdAnswer, EtcdError>) {
@@ -143,6 +154,7 @@ impl Keeper {
     /// Gives the claim back, if it is held or may be. Nothing is sent after it began. Returns whether etcd confirmed it; if not,
     /// the claim ends with its lease. `is_settled`: see [`ReleaseClaim`](crate::messages::ReleaseClaim).
     pub async fn release(&mut self, is_settled: bool) -> bool {
+        self.note_order();
         let released = self.guard.release(self.clock.boottime(), self.clock.now_unix(), is_settled);
         self.cell
             .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });

@@ -30,6 +30,7 @@ fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     };
     let etcd = etcd::Config {
         endpoints: vec![url.into()],
@@ -41,7 +42,7 @@ fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
         account: "12".into(),
     };
     let terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
-    (Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone() }).unwrap(), cell)
+    (Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone(), orders: Vec::new() }).unwrap(), cell)
 }
 
 #[actix::test]

@@ -30,6 +30,7 @@ pub(in crate::tools) fn record(released: bool) -> Record {
         bars_after: None,
         before: None,
         released,
+        newest_order: None,
     }
 }
 

@@ -7,7 +7,8 @@ mod standing;
 use super::{Ask, EtcdAnswer, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
 pub(super) use base::Base;
 pub use standing::Holder;
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
+use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -35,6 +36,8 @@ enum State {
 #[derive(Debug, Clone)]
 pub struct Guard {
     me: Record,
+    /// The orders in its journal.
+    orders: HashSet<String>,
     terms: Terms,
     state: State,
     /// When the last request was sent, and when the next one is due.
@@ -63,6 +66,7 @@ impl Guard {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
         Self {
             me: Record { trust_ms, released: false, bars_after: None, before: None, ..me },
+            orders: HashSet::new(),
             terms,
             state: State::Looking,
             asked_at: Duration::ZERO,
@@ -77,6 +81,21 @@ impl Guard {
             held_until: Duration::ZERO,
             fault: None,
         }
+    }
+
+    /// The journal has this order, which is its newest one.
+    pub fn ordered(&mut self, id: Uuid) {
+        let id = id.to_string();
+        if self.me.newest_order.as_ref() != Some(&id) {
+            self.orders.insert(id.clone());
+            self.me.newest_order = Some(id);
+        }
+    }
+
+    /// Whether this daemon's journal has all orders of whoever wrote this. The id alone does not say so: a folder may have been copied,
+    /// or an older copy of it be in its place.
+    fn has_same_journal(&self, record: &Record) -> bool {
+        record.journal == self.me.journal && record.newest_order.as_ref().is_none_or(|id| self.orders.contains(id))
     }
 
     /// When the next request is due.

@@ -28,6 +28,7 @@ pub(super) fn record(instance: &str, journal: &str) -> Record {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     }
 }
 
@@ -298,6 +299,31 @@ fn bars_that_another_journal_may_have_ordered_are_not_ordered() {
     claim(&mut unreadable, s(100), Some(Stored { record: None, ..stored(record("x", "x"), 30, 0) }));
     assert_eq!(unreadable.standing(s(100)).from, s(166));
     assert_eq!(unreadable.standing(s(100)).bars_after, Some(WALL + 66 + 6));
+}
+
+#[test]
+fn an_older_copy_of_a_journal_is_another_journal() {
+    let [old, new] = [1, 2].map(uuid::Uuid::from_u128);
+    for (newest, released, after) in [
+        (Some(new), true, Some(WALL + 6)),
+        (Some(new), false, Some(WALL + 11 + 6)),
+        (Some(old), true, None),
+        (None, true, None),
+    ] {
+        let mut guard = guard();
+        guard.ordered(old);
+        let newest_order = newest.map(|id| id.to_string());
+        let before = Record { newest_order, released, ..record("before", "mine") };
+        let written = claim(&mut guard, s(100), Some(stored(before, 30, 0)));
+        assert_eq!((written.bars_after, written.before.is_some()), (after, !released), "{newest:?}");
+        assert_eq!(written.newest_order, Some(old.to_string()));
+        // With each keep-alive it says what the journal has by then.
+        guard.ordered(new);
+        guard.ask(s(105), WALL);
+        guard.told(s(105), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
+        let Ask::Beat { record, .. } = guard.ask(s(105), WALL) else { panic!("it beats") };
+        assert_eq!(record.newest_order, Some(new.to_string()));
+    }
 }
 
 #[test]

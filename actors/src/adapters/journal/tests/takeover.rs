@@ -123,6 +123,17 @@ fn a_rejection_of_another_attempt_is_not_reported() {
 }
 
 #[test]
+fn a_journal_says_which_orders_of_an_account_it_has() {
+    let (disk, first, second) = (Disk::new(), order("EURUSD", BAR), order("USDJPY", BAR));
+    let mut store = disk.open();
+    for order in [&first, &second] {
+        steps(&mut store, order, filled(), NOW);
+    }
+    assert_eq!(ids_of_orders(&disk.path(), "demo").unwrap(), [first.client_order_id, second.client_order_id]);
+    assert!(ids_of_orders(&disk.path(), "another").unwrap().is_empty());
+}
+
+#[test]
 fn a_bar_that_two_models_ordered_has_both_orders() {
     let (disk, own) = (Disk::new(), order("EURUSD", BAR));
     let mut store = disk.open();

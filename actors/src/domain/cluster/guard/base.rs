@@ -71,7 +71,7 @@ impl Guard {
             _ => (seen_at + longest(trust)).max(now),
         };
         let bars_after = match record {
-            Some(record) if record.journal == self.me.journal && !is_unsure => record.bars_after,
+            Some(record) if self.has_same_journal(record) && !is_unsure => record.bars_after,
             _ => {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));
@@ -83,7 +83,7 @@ impl Guard {
             }
         };
         let before = match record {
-            Some(record) if record.released || record.journal == self.me.journal => record.before.clone(),
+            Some(record) if record.released || self.has_same_journal(record) => record.before.clone(),
             Some(record) => Some(with_earlier(record)),
             None => Some("a daemon whose record in etcd cannot be read".into()),
         };

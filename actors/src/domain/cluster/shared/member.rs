@@ -67,7 +67,7 @@ impl Member {
     pub fn new(me: Me, terms: Terms) -> Self {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
         let record =
-            Record { journal: JOURNAL.into(), trust_ms, released: false, bars_after: None, before: None, ..me.record };
+            Record { journal: JOURNAL.into(), trust_ms, released: false, bars_after: None, before: None, newest_order: None, ..me.record };
         Self {
             before: Guard::new(record.clone(), terms),
             me: Me { record, has_flapped: false, has_left: false, ..me },
