@@ -130,7 +130,7 @@ impl Claim {
             tracing::warn!(
                 account,
                 error = "cluster",
-                "starting without etcd: no order is sent until this daemon has its place there"
+                "starting without a place in etcd: no order is sent until this daemon has it"
             );
         }
         Ok(())
@@ -153,6 +153,8 @@ fn taken(taken: Taken, settings: &Resolved, must_settle: bool) -> anyhow::Result
              If it is, try again; if its claim has no lease (`sentinel cluster status`), delete the key claim in etcd, below {}",
             settings.cluster.prefix
         ),
+        Taken::Halted(why) if must_settle => bail!("no order can be sent: {why}"),
+        Taken::Halted(_) => Ok(()),
         Taken::NoAnswer(why) if must_settle => bail!("no order can be sent, because etcd does not answer: {why}"),
         Taken::NoAnswer(_) => Ok(()),
     }
@@ -162,7 +164,8 @@ fn joined(joined: Taken, keeper: &MemberKeeper, settings: &Resolved) -> anyhow::
     let account = settings.purpose.gateway.account();
     let is_guard = keeper.rival().is_some_and(|rival| rival.is_guard);
     match joined {
-        Taken::Ours | Taken::NoAnswer(_) => Ok(()),
+        // A member joins all the same; its claims are refused.
+        Taken::Ours | Taken::NoAnswer(_) | Taken::Halted(_) => Ok(()),
         Taken::Others(who) if is_guard => bail!(
             "account {account} is held in etcd by {who}, whose cluster.mode is \"guard\". It shares the account with nobody: stop \
              it, and start it again with cluster.mode = \"shared\""

@@ -159,8 +159,8 @@ impl Command {
             Self::Drain(_) | Self::Undrain(_) => Some("stop the daemon with SIGTERM, which gives the account back"),
             Self::Claims(_) => Some("`sentinel orders --unresolved` lists the orders of unknown outcome"),
             Self::Halt(_) => Some("`sentinel halt` on its machine stops the daemon that trades"),
-            Self::Resume(_) => Some("`sentinel resume` on its machine"),
-            Self::Status(_) | Self::Verify(_) | Self::Acknowledge(_) | Self::Targets(_) => None,
+            // A halt from the time with members holds for a guard, too.
+            Self::Resume(_) | Self::Status(_) | Self::Verify(_) | Self::Acknowledge(_) | Self::Targets(_) => None,
         }
     }
 }

@@ -4,7 +4,10 @@ use crate::{
     adapters::etcd::{self, Etcd, EtcdError},
     domain::{
         clock::Clock,
-        cluster::{Ask, ClaimCell, EtcdAnswer, Guard, Record, Standing, Terms},
+        cluster::{
+            Ask, ClaimCell, EtcdAnswer, Guard, Record, Standing, Terms,
+            shared::{Answer, Request, Span, Transaction, halt_in, key},
+        },
     },
 };
 use std::{io, sync::Arc, time::Duration};
@@ -42,6 +45,8 @@ pub enum Taken {
     Silent(String),
     /// etcd does not answer, for this reason; it goes on being tried.
     NoAnswer(String),
+    /// Nobody may order for the account, for this reason; it is taken when that is over.
+    Halted(String),
 }
 
 /// A claim on its way.
@@ -64,6 +69,7 @@ struct Said {
     holder: Option<String>,
     /// Whether a holder before did not give the account back, and nobody has acknowledged that.
     has_dead: bool,
+    halt: Option<String>,
 }
 
 impl Keeper {
@@ -94,8 +100,32 @@ impl Keeper {
         }
         self.note_order();
         let ask = self.guard.ask(self.clock.boottime(), self.clock.now_unix());
+        if matches!(ask, Ask::Grant { .. }) {
+            // A halt of the members holds for who trades the account after them, too.
+            match self.halt().await {
+                Ok(None) => {}
+                Ok(Some(halt)) => {
+                    self.guard.stand_back(self.clock.boottime(), halt);
+                    self.publish();
+                    return;
+                }
+                Err(error) => {
+                    self.note(Err(error));
+                    return;
+                }
+            }
+        }
         let answered = self.etcd.perform(&ask).await;
         self.note(answered);
+    }
+
+    /// Why nobody may order for the account, as etcd says it.
+    async fn halt(&mut self) -> Result<Option<String>, EtcdError> {
+        let reads = vec![Span::one(key::STATE)];
+        let request = Request::Transact(Transaction { reads, ..Transaction::default() });
+        // A transaction has no other answer.
+        let Answer::Done(done) = self.etcd.perform_shared(&request).await? else { return Ok(None) };
+        Ok(halt_in(done.one(0)))
     }
 
     fn note_order(&mut self) {
@@ -130,6 +160,9 @@ impl Keeper {
             }
             if self.guard.is_holder() && (!must_settle || now >= self.guard.standing(now).from) {
                 return Taken::Ours;
+            }
+            if let Some(halt) = self.guard.halt() {
+                return Taken::Halted(halt.to_owned());
             }
             let Some(holder) = self.guard.holder() else { continue };
             if holder.is_alive {
@@ -189,6 +222,7 @@ impl Keeper {
             is_etcd_up: standing.is_etcd_up,
             holder: self.guard.holder().map(crate::domain::cluster::Holder::in_words),
             has_dead: standing.before.is_some(),
+            halt: self.guard.halt().map(str::to_owned),
         };
         let before = self.said.replace(said.clone());
         if before.as_ref() == Some(&said) {
@@ -229,6 +263,7 @@ impl Keeper {
             (Some(trouble), _) if had_it => {
                 error!(account, error = "cluster", "the account is lost in etcd: {trouble}")
             }
+            (Some(trouble), Said { halt: Some(_), .. }) => warn!(account, error = "cluster", "{trouble}"),
             // Before its first answer; `take` says whose it is.
             (Some(_), Said { holder: None, .. }) if is_first => {}
             (Some(trouble), Said { holder: None, .. }) => info!(account, "nobody holds the account in etcd; {trouble}"),

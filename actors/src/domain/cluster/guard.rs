@@ -58,6 +58,8 @@ pub struct Guard {
     /// The end of the trust that was lost; before it no other daemon can have sent anything.
     held_until: Duration,
     fault: Option<String>,
+    /// Why it does not even try to take the account.
+    halt: Option<String>,
 }
 
 impl Guard {
@@ -80,6 +82,7 @@ impl Guard {
             until: Duration::ZERO,
             held_until: Duration::ZERO,
             fault: None,
+            halt: None,
         }
     }
 
@@ -111,6 +114,18 @@ impl Guard {
     /// Why the last request had no usable answer.
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
+    }
+
+    /// Why it does not even try to take the account; see [`Guard::stand_back`].
+    pub fn halt(&self) -> Option<&str> {
+        self.halt.as_deref()
+    }
+
+    /// Instead of the lease that it has just asked for: the account is halted in etcd, for this reason, since it was shared. It looks
+    /// again later.
+    pub fn stand_back(&mut self, now: Duration, halt: String) {
+        (self.fault, self.halt) = (None, Some(halt));
+        self.lose(now + LOOK_PERIOD);
     }
 
     /// Whether the claim is ours, as far as is known. It may not be trusted yet, or no longer.
@@ -291,7 +306,7 @@ impl Guard {
     }
 
     fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {
-        self.holder = None;
+        (self.holder, self.halt) = (None, None);
         (self.me.since, self.me.bars_after, self.me.before) = (wall_s, base.bars_after, base.before.clone());
         (self.from, self.until) = (base.settles_at, until);
         (self.newest, self.has_gone_back) = (written, false);
