@@ -288,7 +288,11 @@ impl Claims {
 
     /// Asks etcd; a failure is logged here, and again only if it changes.
     async fn transact(&mut self, transaction: Transaction) -> Result<Done, ()> {
+        let asked_on = self.config.cell.revision();
         let fault = match self.etcd.perform_shared(&Request::Transact(transaction)).await {
+            Ok(Answer::Done(done)) if !self.config.cell.note_revision(asked_on, done.revision) => {
+                "etcd has forgotten what this member has seen there: it was set back to an earlier time".to_owned()
+            }
             Ok(Answer::Done(done)) => {
                 if !std::mem::take(&mut self.trouble).is_empty() {
                     info!(stage = "send", "etcd answers again about claims of orders");

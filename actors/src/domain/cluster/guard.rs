@@ -47,9 +47,9 @@ pub struct Guard {
     last: Option<(Option<Stored>, Duration)>,
     /// The newest version of `last` that is known; 0 if there was none.
     newest: i64,
-    /// Whether an older one was found after it, and the account was not held since: etcd was set back to an earlier time, or lost its
+    /// When an older one was found after it, if the account was not held since: etcd was set back to an earlier time, or lost its
     /// data. Whoever held the account since that time is forgotten there.
-    has_gone_back: bool,
+    gone_back_at: Option<Duration>,
     holder: Option<Holder>,
     /// Of all claims that were asked for: one whose answer was lost may have been made.
     settles_at: Duration,
@@ -75,7 +75,7 @@ impl Guard {
             due_at: Duration::ZERO,
             last: None,
             newest: 0,
-            has_gone_back: false,
+            gone_back_at: None,
             holder: None,
             settles_at: Duration::ZERO,
             from: Duration::ZERO,
@@ -283,6 +283,17 @@ impl Guard {
         base
     }
 
+    /// etcd has forgotten something that was seen there, whatever `last` says. A member that registers waits and leaves bars alone
+    /// because of that, until it has registered.
+    pub(super) const fn set_gone_back(&mut self, at: Option<Duration>) {
+        self.gone_back_at = at;
+    }
+
+    /// See [`Guard::set_gone_back`].
+    pub(super) const fn has_gone_back(&self) -> bool {
+        self.gone_back_at.is_some()
+    }
+
     fn lose(&mut self, now: Duration) {
         self.held_until = self.held_until.max(self.until);
         (self.state, self.from, self.until, self.due_at) = (State::Looking, Duration::ZERO, Duration::ZERO, now);
@@ -309,7 +320,7 @@ impl Guard {
         (self.holder, self.halt) = (None, None);
         (self.me.since, self.me.bars_after, self.me.before) = (wall_s, base.bars_after, base.before.clone());
         (self.from, self.until) = (base.settles_at, until);
-        (self.newest, self.has_gone_back) = (written, false);
+        (self.newest, self.gone_back_at) = (written, None);
         self.state = State::Holding { lease, epoch, written, renewed: None };
     }
 
@@ -328,7 +339,9 @@ impl Guard {
     /// Remembers which version of `last` was seen since when, and who holds the account.
     fn note(&mut self, now: Duration, seen: &Seen) {
         let revision = seen.last.as_ref().map_or(0, |last| last.mod_revision);
-        self.has_gone_back |= revision < self.newest;
+        if revision < self.newest {
+            self.gone_back_at = Some(now);
+        }
         self.newest = revision;
         let is_new = self.last.as_ref().is_none_or(|(known, _)| *known != seen.last);
         let was_known = self.last.is_some();

@@ -54,8 +54,7 @@ impl Guard {
             return Base { last_revision: 0, settles_at, bars_after, before };
         };
         // Also while this daemon still trusted its claim: another one may have had the account already, and waited for its turn.
-        let has_gone_back = self.has_gone_back;
-        let is_unsure = is_unsure || has_gone_back;
+        let is_unsure = is_unsure || self.has_gone_back();
         let record = last.record.as_ref();
         let seen_at = match &self.last {
             Some((Some(known), seen_at)) if known == last => *seen_at,
@@ -63,12 +62,12 @@ impl Guard {
         };
         let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
         // Not by the record: whoever held the account after it may have any lease.
-        let trust = if has_gone_back { LEASE_MAX - MARGIN } else { trust };
-        let settles_at = match record {
-            _ if has_gone_back => self.settles_at.max(seen_at + longest(trust)).max(now),
-            Some(record) if record.released => now,
-            Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
-            _ => (seen_at + longest(trust)).max(now),
+        let trust = if self.has_gone_back() { LEASE_MAX - MARGIN } else { trust };
+        let settles_at = match (self.gone_back_at, record) {
+            (Some(at), _) => self.settles_at.max(at + longest(trust)).max(now),
+            (None, Some(record)) if record.released => now,
+            (None, Some(record)) if record.instance == self.me.instance => self.settles_at.max(now),
+            (None, _) => (seen_at + longest(trust)).max(now),
         };
         let bars_after = match record {
             Some(record) if self.has_same_journal(record) && !is_unsure => record.bars_after,
@@ -76,7 +75,7 @@ impl Guard {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));
                 let there = record.map_or(i64::MIN, |record| {
-                    record.at.saturating_add(if record.released && !has_gone_back { 0 } else { whole_seconds(trust) })
+                    record.at.saturating_add(if record.released && !self.has_gone_back() { 0 } else { whole_seconds(trust) })
                 });
                 let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
                 Some(here.max(there).saturating_add(1 + SKEW_S).max(before))

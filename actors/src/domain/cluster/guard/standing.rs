@@ -47,7 +47,7 @@ impl Guard {
             (None, _) if !is_holder && self.halt.is_some() => {
                 self.halt.as_ref().map(|halt| format!("no order is sent: {halt}"))
             }
-            (None, _) if !is_holder && self.has_gone_back => Some(
+            (None, _) if !is_holder && self.has_gone_back() => Some(
                 "no order is sent: etcd has forgotten what this daemon has seen there, so it was set back to an earlier time, or lost \
                  its data"
                     .into(),

@@ -15,6 +15,9 @@ pub const JOURNAL: &str = "cluster.mode = shared";
 /// Why a member halts the account when it joins.
 const WITHOUT_DATA: &str = "etcd knew nothing of this account: it is the first start of its members, or etcd lost its data, and with \
     it orders, a halt and what the limits had counted; look at the account's orders first";
+/// Why it does so when etcd has forgotten something that it has seen there.
+const SET_BACK: &str = "etcd was set back to an earlier time, and has forgotten what happened since: orders, a halt and what the limits \
+    had counted; look at the account's orders first";
 /// Time between two looks at the cluster.
 pub const VIEW_PERIOD: Duration = Duration::from_secs(2);
 /// Who was not seen for so long is forgotten, seconds.
@@ -55,6 +58,13 @@ pub struct Member {
     view: View,
     /// Waits until whoever wrote `last` surely sends nothing any more, as a claim of the account does.
     before: Guard,
+    /// etcd's newest revision that is known, on any connection; and what it was when the last request was sent.
+    revision: i64,
+    asked_on: i64,
+    /// The newest version of `last` that is known. It falls if etcd is set back, also where revisions are made to grow.
+    last_revision: i64,
+    /// When the cluster was asked for that was read last.
+    viewed_at: Duration,
     asked_at: Duration,
     due_at: Duration,
     from: Duration,
@@ -74,6 +84,10 @@ impl Member {
             terms,
             state: State::Looking,
             view: View::default(),
+            revision: 0,
+            asked_on: 0,
+            last_revision: 0,
+            viewed_at: Duration::ZERO,
             asked_at: Duration::ZERO,
             due_at: Duration::ZERO,
             from: Duration::ZERO,
@@ -133,14 +147,16 @@ impl Member {
 
     /// The next request, sent at `now`, which is `wall_s` in unix seconds.
     pub fn ask(&mut self, now: Duration, wall_s: i64) -> Request {
-        self.asked_at = now;
+        (self.asked_at, self.asked_on) = (now, self.revision);
         self.me.record.at = wall_s;
         match &self.state {
             State::Looking => Request::Transact(Transaction { reads: View::spans(), ..Transaction::default() }),
             State::Granting(_) => Request::Grant { ttl: self.terms.lease },
             State::Registering { base, lease, .. } => Request::Transact(self.registration(base, *lease, wall_s)),
             State::In { epoch, renewed: Some(_), .. } => Request::Transact(self.beat(*epoch, wall_s)),
-            State::In { lease, keepalive_at, .. } if now >= *keepalive_at => Request::KeepAlive { lease: *lease },
+            // After a time without etcd it looks before it writes: an etcd that was set back meanwhile shows it by what is there.
+            State::In { lease, keepalive_at, .. }
+                if now >= *keepalive_at && (now < self.until || self.viewed_at >= self.until) => Request::KeepAlive { lease: *lease },
             State::In { .. } => Request::Transact(Transaction { reads: View::spans(), ..Transaction::default() }),
             State::Revoking { lease } => Request::Revoke { lease: *lease },
         }
@@ -189,6 +205,16 @@ impl Member {
             && !done.read.is_empty()
         {
             self.view = View::new(done);
+            self.viewed_at = self.asked_at;
+            let is_lower = done.revision > 0 && done.revision < self.asked_on;
+            let last_revision = self.view.last().map_or(0, |last| last.mod_revision);
+            let has_gone_back = is_lower || last_revision < self.last_revision;
+            self.last_revision = last_revision;
+            if has_gone_back {
+                self.forget(now, done.revision);
+                return;
+            }
+            self.note_revision(done.revision);
         }
         match (self.state.clone(), answer) {
             (State::Looking, Answer::Done(_)) => self.looked(now, wall_s),
@@ -210,10 +236,44 @@ impl Member {
         }
     }
 
-    /// Takes the cluster as another transaction read it.
+    /// Takes the cluster as another transaction of this connection read it; [`Member::ask`] was not asked for that one.
     pub(super) fn saw(&mut self, now: Duration, done: &Done) {
         self.view = View::new(done);
+        let last_revision = self.view.last().map_or(0, |last| last.mod_revision);
+        if last_revision < self.last_revision {
+            self.last_revision = last_revision;
+            self.forget(now, done.revision);
+            return;
+        }
+        self.last_revision = last_revision;
+        self.note_revision(done.revision);
         self.check(now);
+    }
+
+    /// etcd's newest revision that is known. No answer to a request that is sent now is older.
+    pub const fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// etcd has answered at this revision, on any connection.
+    pub fn note_revision(&mut self, revision: i64) {
+        self.revision = self.revision.max(revision);
+    }
+
+    /// etcd has forgotten what this member has seen there. Others may have ordered in its shards since, and still trust their leases,
+    /// so it begins anew, as if it had never been there; and a person has to look.
+    fn forget(&mut self, now: Duration, revision: i64) {
+        let lease = match self.state {
+            State::In { lease, .. } | State::Registering { lease, .. } | State::Revoking { lease } => Some(lease),
+            State::Looking | State::Granting(_) => None,
+        };
+        self.lose(now);
+        self.revision = revision;
+        self.before.set_gone_back(Some(now));
+        self.trouble = Some("etcd has forgotten what this member has seen there: it was set back to an earlier time".into());
+        if let Some(lease) = lease {
+            self.state = State::Revoking { lease };
+        }
     }
 
     /// Loses the membership if its key is gone, or somebody else's.
@@ -270,8 +330,8 @@ impl Member {
             self.last(me.record.clone()),
             Change::put(seen, Value::Member(Box::new(me))),
         ];
-        if base.last_revision == 0
-            && let Some((version, halted)) = self.halted_without_data(wall_s)
+        if (base.last_revision == 0 || self.before.has_gone_back())
+            && let Some((version, halted)) = self.halted_without_data(base, wall_s)
         {
             compare.push(Compare::Changed(key::STATE.into(), version));
             changes.push(Change::put(key::STATE, Value::State(Box::new(halted))));
@@ -280,11 +340,12 @@ impl Member {
     }
 
     /// The account's state as who finds no `last` writes it, with the version that it replaces: halted until a person has looked,
-    /// because a first start and lost data look the same, and with the data went a halt and what the limits had counted. `None` if
-    /// nobody can order anyway.
-    fn halted_without_data(&self, wall_s: i64) -> Option<(i64, AccountState)> {
+    /// because a first start and lost data look the same, and with the data went a halt and what the limits had counted. The same if
+    /// etcd was set back. `None` if nobody can order anyway.
+    fn halted_without_data(&self, base: &Base, wall_s: i64) -> Option<(i64, AccountState)> {
         let (version, state) = self.view.state().filter(|(_, state)| state.halt.is_none())?;
-        Some((version, state.halted(self.name().into(), WITHOUT_DATA.into(), wall_s)))
+        let why = if base.last_revision == 0 { WITHOUT_DATA } else { SET_BACK };
+        Some((version, state.halted(self.name().into(), why.into(), wall_s)))
     }
 
     /// Whether the read says that this process is a member now, with this lease, whatever the transaction said.
@@ -295,6 +356,7 @@ impl Member {
             return;
         };
         self.me = *me;
+        self.before.set_gone_back(None);
         (self.from, self.until) = (base.settles_at, until);
         self.state = State::In { lease, epoch, renewed: None, keepalive_at: self.asked_at + self.terms.keepalive };
     }

@@ -76,6 +76,38 @@ fn who_finds_nothing_in_etcd_halts_the_account() {
 }
 
 #[test]
+fn a_member_begins_anew_when_etcd_goes_back() {
+    for has_more in [false, true] {
+        let mut etcd = FakeEtcd::default();
+        let mut member = joined("m", &mut etcd, 100);
+        let resumed = state(&etcd).resumed(state(&etcd).generation).unwrap();
+        let changes = vec![Change::put(key::STATE, Value::State(Box::new(resumed)))];
+        etcd.transact(&Transaction { changes, ..Transaction::default() });
+        let copy = etcd.clone();
+        for at in [105, 110, 115] {
+            step(&mut member, &mut etcd, at);
+            step(&mut member, &mut etcd, at);
+        }
+        assert!(member.epoch().is_some() && member.bars_after().unwrap() < WALL + 200);
+        etcd.set_back_to(&copy, 200_000);
+        if has_more {
+            // Some backups are restored with higher revisions; `last` is as old as it was.
+            etcd.revision += 1_000_000;
+        }
+        // Its lease and its key are there, as they were: it looks before it writes.
+        assert!(matches!(step(&mut member, &mut etcd, 200), Request::Transact(it) if it.changes.is_empty()));
+        assert!(member.epoch().is_none() && !member.is_trusted_at(s(200)));
+        assert!(member.trouble().unwrap().contains("set back to an earlier time"));
+        for _ in 0..4 {
+            step(&mut member, &mut etcd, 201);
+        }
+        assert!(member.epoch().is_some() && member.trust().0 >= s(260), "{:?}", member.trust());
+        assert!(member.bars_after().unwrap() > WALL + 260, "others may have ordered what etcd has forgotten");
+        assert!(state(&etcd).halt.unwrap().reason.contains("set back"), "a person has to look");
+    }
+}
+
+#[test]
 fn a_persons_halt_outlasts_a_deleted_last() {
     let mut etcd = FakeEtcd::default();
     let halted = AccountState::default().halted("alice".into(), "restore".into(), WALL);
