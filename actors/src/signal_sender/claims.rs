@@ -75,6 +75,8 @@ pub(super) struct Claims {
     read_own_in: Option<i64>,
     /// Why etcd did not answer, as last logged; it is logged again only if it changes.
     trouble: String,
+    /// Orders about which something was logged that stays so.
+    said: BTreeSet<Uuid>,
 }
 
 impl Claims {
@@ -84,7 +86,7 @@ impl Claims {
     /// See [`Etcd::new`].
     pub(super) fn new(config: ClaimsConfig, clock: Arc<dyn Clock>, metrics: Telemetry) -> io::Result<Self> {
         let etcd = Etcd::new(config.etcd.clone())?;
-        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new() })
+        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new(), said: BTreeSet::new() })
     }
 
     /// Reads whether an order may be claimed. Nothing is written, here or in etcd.
@@ -217,7 +219,15 @@ impl Claims {
         let (id, outcome) = (open.claim.order.client_order_id, settlement.outcome().as_str());
         debug!(client_order_id = %id, outcome, ?settled, "the order's claim is settled in etcd");
         let in_etcd = match settled {
-            Settled::NeverMade => return true,
+            Settled::NeverMade => {
+                if !matches!(settlement.outcome(), Outcome::NotSent { .. }) {
+                    error!(
+                        stage = "send", error = "cluster", symbol = open.claim.order.symbol, client_order_id = %id, outcome,
+                        "the order was sent, and etcd has lost its claim: another member may order the same bar; look at the account"
+                    );
+                }
+                return true;
+            }
             Settled::Written => settlement.outcome(),
             Settled::Otherwise(other) => other,
         };
@@ -252,9 +262,23 @@ impl Claims {
                 }
             }
             if settlement.is_reading() {
-                // The state cannot be read; it is not asked for all the time.
+                // The state or the claim cannot be read; it is not asked for all the time.
+                if settlement.is_unreadable() {
+                    let id = self.open[index].claim.order.client_order_id;
+                    self.say_unreadable(id);
+                }
                 return None;
             }
+        }
+    }
+
+    /// Says once that a claim cannot be read.
+    fn say_unreadable(&mut self, id: Uuid) {
+        if self.said.insert(id) {
+            error!(
+                stage = "send", error = "cluster", client_order_id = %id,
+                "the order's claim in etcd cannot be read: a later version wrote it. Its symbol waits until this machine has that version"
+            );
         }
     }
 

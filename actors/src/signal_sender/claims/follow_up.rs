@@ -117,6 +117,10 @@ impl Claims {
     }
 
     async fn compared(&mut self, id: Uuid, entry: Option<&Entry>, order_journal: &JournalActorHandle) {
+        if entry.is_some_and(|entry| !matches!(entry.value, Some(Value::Claim(_)))) {
+            self.say_unreadable(id);
+            return;
+        }
         let claim = entry.and_then(|entry| match &entry.value {
             Some(Value::Claim(claim)) if claim.order.client_order_id == id => Some(&**claim),
             _ => None,
