@@ -24,6 +24,8 @@ pub const VIEW_PERIOD: Duration = Duration::from_secs(2);
 pub const SEEN_FOR_S: i64 = 86_400;
 /// etcd takes at most 128 changes in a transaction.
 const FORGOTTEN_AT_ONCE: usize = 50;
+/// Whoever wrote within this time may still trust its lease, seconds: the longest one, and clocks that differ by minutes.
+const TRUSTED_WITHIN_S: u64 = 600;
 /// Who comes back within this time and did not leave has flapped, seconds.
 const FLAPPED_WITHIN_S: u64 = 300;
 
@@ -375,8 +377,12 @@ impl Member {
     }
 
     /// Writes `last`. Its time never goes back, because a guard that comes later leaves all bars until then to the members, and
-    /// another one's clock may be ahead.
+    /// another one's clock may be ahead. Its trust is the longest of all who may still have one: a member with a longer lease may be
+    /// cut off, and not be in `members/` any more.
     fn last(&self, record: Record) -> Change {
+        let may_trust = |it: &&Me| !it.has_left && it.record.at.abs_diff(record.at) < TRUSTED_WITHIN_S;
+        let others = self.view.seen().filter_map(|(_, it)| it).filter(may_trust).map(|it| it.record.trust_ms);
+        let record = Record { trust_ms: others.fold(record.trust_ms, u64::max), ..record };
         let written = self.view.last().and_then(|last| last.record).map_or(i64::MIN, |record| record.at);
         Change::put(key::LAST, Value::Record(Box::new(Record { at: record.at.max(written), ..record })))
     }

@@ -4,7 +4,7 @@ use super::{
     super::transaction::{Answer, Request},
     *,
 };
-use crate::domain::cluster::tests::fake_etcd::FakeEtcd;
+use crate::domain::cluster::{Terms, tests::fake_etcd::FakeEtcd};
 
 /// One request and its answer, at this second on all clocks. Returns the request.
 fn step(member: &mut Member, etcd: &mut FakeEtcd, at: u64) -> Request {
@@ -105,6 +105,32 @@ fn a_member_begins_anew_when_etcd_goes_back() {
         assert!(member.bars_after().unwrap() > WALL + 260, "others may have ordered what etcd has forgotten");
         assert!(state(&etcd).halt.unwrap().reason.contains("set back"), "a person has to look");
     }
+}
+
+#[test]
+fn a_guard_waits_for_the_longest_lease_of_members() {
+    let mut etcd = FakeEtcd::default();
+    let trust = |etcd: &FakeEtcd| match etcd.keys[key::LAST].value.clone() {
+        Some(Value::Record(record)) => record.trust_ms,
+        other => panic!("{other:?}"),
+    };
+    let long = Terms { lease: s(60), ..TERMS };
+    let mut first = Member::new(member_record("long", "long"), long);
+    for _ in 0..3 {
+        step(&mut first, &mut etcd, 100);
+    }
+    assert_eq!((first.epoch().is_some(), trust(&etcd)), (true, 55_000));
+    // All leases end early, and the first one is cut off: it trusts its own for 55 s.
+    etcd.leases.clear();
+    let mut second = joined("short", &mut etcd, 102);
+    for at in [107, 107, 112, 112] {
+        step(&mut second, &mut etcd, at);
+    }
+    assert!(second.epoch().is_some() && trust(&etcd) == 55_000);
+    let mut later = joined("later", &mut etcd, 900);
+    step(&mut later, &mut etcd, 905);
+    step(&mut later, &mut etcd, 905);
+    assert_eq!(trust(&etcd), 10_000, "its trust is over");
 }
 
 #[test]
