@@ -77,6 +77,9 @@ pub(super) struct Claims {
     trouble: String,
     /// Orders about which something was logged that stays so.
     said: BTreeSet<Uuid>,
+    /// Orders of which this journal and etcd have outcomes that cannot both be true. They stay open, and nothing more is done about
+    /// them: a person has to look.
+    disputed: BTreeSet<Uuid>,
 }
 
 impl Claims {
@@ -86,7 +89,7 @@ impl Claims {
     /// See [`Etcd::new`].
     pub(super) fn new(config: ClaimsConfig, clock: Arc<dyn Clock>, metrics: Telemetry) -> io::Result<Self> {
         let etcd = Etcd::new(config.etcd.clone())?;
-        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new(), said: BTreeSet::new() })
+        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new(), said: BTreeSet::new(), disputed: BTreeSet::new() })
     }
 
     /// Reads whether an order may be claimed. Nothing is written, here or in etcd.
@@ -238,6 +241,8 @@ impl Claims {
                 in_etcd = in_etcd.as_str(),
                 "this member and etcd disagree about the outcome of the order: look at the account"
             );
+            self.disputed.insert(id);
+            return false;
         }
         is_final
     }
