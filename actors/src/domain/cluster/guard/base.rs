@@ -61,21 +61,21 @@ impl Guard {
             _ => now,
         };
         let trust = record.map_or(LEASE_MAX, |record| Duration::from_millis(record.trust_ms).min(LEASE_MAX));
-        // Not by the record: whoever held the account after it may have any lease.
-        let trust = if self.has_gone_back() { LEASE_MAX - MARGIN } else { trust };
-        let settles_at = match (self.gone_back_at, record) {
-            (Some(at), _) => self.settles_at.max(at + longest(trust)).max(now),
-            (None, Some(record)) if record.released => now,
-            (None, Some(record)) if record.instance == self.me.instance => self.settles_at.max(now),
-            (None, _) => (seen_at + longest(trust)).max(now),
+        let settles_at = match record {
+            Some(record) if record.released => now,
+            Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
+            _ => (seen_at + longest(trust)).max(now),
         };
+        // Whoever is forgotten may have had any lease.
+        let forgotten_until = self.gone_back_at.map(|at| self.settles_at.max(at + longest(LEASE_MAX - MARGIN)));
+        let settles_at = forgotten_until.map_or(settles_at, |until| until.max(settles_at));
         let bars_after = match record {
             Some(record) if self.has_same_journal(record) && !is_unsure => record.bars_after,
             _ => {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));
                 let there = record.map_or(i64::MIN, |record| {
-                    record.at.saturating_add(if record.released && !self.has_gone_back() { 0 } else { whole_seconds(trust) })
+                    record.at.saturating_add(if record.released { 0 } else { whole_seconds(trust) })
                 });
                 let before = record.and_then(|record| record.bars_after).unwrap_or(i64::MIN);
                 Some(here.max(there).saturating_add(1 + SKEW_S).max(before))

@@ -82,7 +82,11 @@ impl FakeEtcd {
             self.revision += 1;
             transaction.changes.iter().for_each(|change| self.change(change));
         }
-        Some(Done { is_made, revision: self.revision, read: transaction.reads.iter().map(|span| self.read(span)).collect() })
+        Some(Done {
+            is_made,
+            revision: self.revision,
+            read: transaction.reads.iter().map(|span| self.read(span)).collect(),
+        })
     }
 
     fn holds(&self, compare: &Compare) -> bool {

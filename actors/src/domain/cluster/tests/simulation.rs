@@ -63,8 +63,8 @@ struct World {
     loses_data: bool,
     /// A copy of etcd's data.
     copy: Option<FakeEtcd>,
-    /// Whether nobody may have sent since etcd was set back. A process that begins now cannot know what is lost.
-    is_set_back: bool,
+    /// When etcd was set back, until somebody holds the account anew. A process that begins meanwhile cannot know what is lost.
+    set_back_at: Option<u64>,
     set_back: u64,
 }
 
@@ -101,7 +101,7 @@ impl World {
             numbers: 1_000,
             loses_data,
             copy: None,
-            is_set_back: false,
+            set_back_at: None,
             set_back: 0,
         }
     }
@@ -130,7 +130,7 @@ impl World {
             }
             let is_killed = self.chance.once_in(2_000);
             let is_stopped = !is_killed && self.chance.once_in(2_000) && self.daemons[of].paused_until <= now_ms;
-            if (is_killed || is_stopped) && !self.is_set_back {
+            if (is_killed || is_stopped) && self.set_back_at.is_none() {
                 let (now, wall) = (self.daemons[of].clock(now_ms), self.daemons[of].wall(now_ms));
                 if let (true, Some((ask, _))) = (is_stopped, self.daemons[of].guard.release(now, wall, true)) {
                     self.send(of, ask, now_ms);
@@ -148,10 +148,11 @@ impl World {
         }
         if self.loses_data && self.chance.once_in(3_000) {
             self.etcd = self.etcd.emptied();
-            (self.copy, self.is_set_back) = (None, false);
+            (self.copy, self.set_back_at) = (None, None);
             self.daemons.iter_mut().for_each(|daemon| daemon.known = 0);
         }
-        if self.copy.is_none() && self.chance.once_in(400) {
+        // Here, too, the clocks must agree.
+        if self.loses_data && self.copy.is_none() && self.chance.once_in(400) {
             self.copy = Some(self.etcd.clone());
         }
         if self.chance.once_in(400)
@@ -160,7 +161,7 @@ impl World {
             self.etcd.set_back_to(&copy, now_ms);
             // What was on its way was lost with the connections.
             self.requests.clear();
-            self.is_set_back = true;
+            self.set_back_at = Some(now_ms);
             self.set_back += 1;
             self.daemons.iter_mut().for_each(|daemon| daemon.known = 0);
         }
@@ -245,7 +246,8 @@ fn two_never_may_send_at_the_same_time() {
             assert!(senders.len() <= 1, "seed {seed}, {now_ms} ms: {senders:?} may send");
             let Some(&of) = senders.first() else { continue };
             held_steps += 1;
-            world.is_set_back = false;
+            // Not by the trust of before.
+            world.set_back_at.take_if(|at| now_ms > *at + 11_000);
             let daemon = &world.daemons[of];
             // Every bar that a daemon with another journal could order is out of bounds for this one.
             let floor = daemon.guard.bars_after();
@@ -264,5 +266,5 @@ fn two_never_may_send_at_the_same_time() {
         set_back += world.set_back;
     }
     assert!(held_steps > seeds * STEPS / 5, "the account was held in {held_steps} steps only");
-    assert!(takeovers > seeds && set_back > seeds / 2, "only {takeovers} takeovers, {set_back} times set back");
+    assert!(takeovers > seeds && set_back > seeds / 4, "only {takeovers} takeovers, {set_back} times set back");
 }
