@@ -42,7 +42,11 @@ fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
         account: "12".into(),
     };
     let terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
-    (Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone(), orders: Vec::new() }).unwrap(), cell)
+    (
+        Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone(), orders: Vec::new() })
+            .unwrap(),
+        cell,
+    )
 }
 
 #[actix::test]
@@ -71,7 +75,12 @@ async fn a_stop_while_the_claim_is_made_withdraws_it() {
     let not_halted = r#"{"responses":[{"response_range":{}}]}"#;
     // The connection ends after the claim; then its release and the end of its lease are asked for.
     let (url, asked) = serve(Box::leak(Box::new([
-        (200, nobody), (200, not_halted), (200, granted), (0, ""), (200, done), (200, "{}"),
+        (200, nobody),
+        (200, not_halted),
+        (200, granted),
+        (0, ""),
+        (200, done),
+        (200, "{}"),
     ])));
     let (mut keeper, cell) = keeper_at(&url);
     for _ in 0..3 {

@@ -89,7 +89,17 @@ impl Claims {
     /// See [`Etcd::new`].
     pub(super) fn new(config: ClaimsConfig, clock: Arc<dyn Clock>, metrics: Telemetry) -> io::Result<Self> {
         let etcd = Etcd::new(config.etcd.clone())?;
-        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new(), said: BTreeSet::new(), disputed: BTreeSet::new() })
+        Ok(Self {
+            config,
+            etcd,
+            clock,
+            metrics,
+            open: Vec::new(),
+            read_own_in: None,
+            trouble: String::new(),
+            said: BTreeSet::new(),
+            disputed: BTreeSet::new(),
+        })
     }
 
     /// Reads whether an order may be claimed. Nothing is written, here or in etcd.

@@ -78,8 +78,15 @@ impl Member {
     /// A daemon that is no member yet. Of `me.record` only who it is counts.
     pub fn new(me: Me, terms: Terms) -> Self {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
-        let record =
-            Record { journal: JOURNAL.into(), trust_ms, released: false, bars_after: None, before: None, newest_order: None, ..me.record };
+        let record = Record {
+            journal: JOURNAL.into(),
+            trust_ms,
+            released: false,
+            bars_after: None,
+            before: None,
+            newest_order: None,
+            ..me.record
+        };
         Self {
             before: Guard::new(record.clone(), terms),
             me: Me { record, has_flapped: false, has_left: false, ..me },
@@ -158,7 +165,10 @@ impl Member {
             State::In { epoch, renewed: Some(_), .. } => Request::Transact(self.beat(*epoch, wall_s)),
             // After a time without etcd it looks before it writes: an etcd that was set back meanwhile shows it by what is there.
             State::In { lease, keepalive_at, .. }
-                if now >= *keepalive_at && (now < self.until || self.viewed_at >= self.until) => Request::KeepAlive { lease: *lease },
+                if now >= *keepalive_at && (now < self.until || self.viewed_at >= self.until) =>
+            {
+                Request::KeepAlive { lease: *lease }
+            }
             State::In { .. } => Request::Transact(Transaction { reads: View::spans(), ..Transaction::default() }),
             State::Revoking { lease } => Request::Revoke { lease: *lease },
         }
@@ -272,7 +282,8 @@ impl Member {
         self.lose(now);
         self.revision = revision;
         self.before.set_gone_back(Some(now));
-        self.trouble = Some("etcd has forgotten what this member has seen there: it was set back to an earlier time".into());
+        self.trouble =
+            Some("etcd has forgotten what this member has seen there: it was set back to an earlier time".into());
         if let Some(lease) = lease {
             self.state = State::Revoking { lease };
         }

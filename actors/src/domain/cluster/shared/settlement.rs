@@ -130,7 +130,9 @@ impl Settlement {
     }
 
     fn next(&self, done: &Done) -> Step {
-        let Some((version, state)) = state_in(done.one(1)).filter(|_| !self.is_unreadable) else { return Step::Reading };
+        let Some((version, state)) = state_in(done.one(1)).filter(|_| !self.is_unreadable) else {
+            return Step::Reading;
+        };
         let own = done.one(0).and_then(|entry| match &entry.value {
             Some(Value::Claim(claim)) if claim.nonce == self.nonce => Some((entry.mod_revision, &**claim)),
             _ => None,

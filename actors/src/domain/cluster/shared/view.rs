@@ -147,7 +147,9 @@ impl View {
 /// Why no order may be sent for the account, in words, as the key of its state says it: a halt, or that this version cannot read it.
 pub fn halt_in(entry: Option<&Entry>) -> Option<String> {
     let Some((_, state)) = state_in(entry) else {
-        return Some("the account's state in etcd cannot be read, so no order is sent: a later version wrote it".into());
+        return Some(
+            "the account's state in etcd cannot be read, so no order is sent: a later version wrote it".into(),
+        );
     };
     let halt = state.halt?;
     let (who, reason) = (one_line(&halt.who), one_line(&halt.reason));

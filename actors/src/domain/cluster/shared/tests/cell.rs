@@ -160,7 +160,7 @@ fn a_member_with_other_settings_orders_nothing() {
 }
 
 #[test]
-fn an_answer_of_an_etcd_that_went_back_is_not_believed() {
+fn an_answer_from_an_earlier_time_is_not_believed() {
     let mut world = World::new();
     let cell = world.cell("m1");
     world.run(20, &[&cell], false);

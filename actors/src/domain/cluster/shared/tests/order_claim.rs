@@ -103,9 +103,7 @@ fn an_outcome_waits_for_a_claim_that_cannot_be_read() {
     assert_eq!(run(&mut claim, &mut etcd), Verdict::Made);
     let key = claim.claim().order.key();
     let readable = etcd.keys[&key].value.clone();
-    for mut settlement in
-        [Settlement::new(claim.claim(), filled(), true), claim.given_up("halted").unwrap()]
-    {
+    for mut settlement in [Settlement::new(claim.claim(), filled(), true), claim.given_up("halted").unwrap()] {
         // A later version, which owns the shard now, has rewritten it.
         etcd.keys.get_mut(&key).unwrap().value = None;
         for _ in 0..3 {
