@@ -74,6 +74,8 @@ pub(crate) enum Command {
     /// cluster.mode = "shared".
     Halt(Box<HaltArgs>),
     /// Let all members order again, and count failed orders in a row anew; exit 0 if that is in etcd, otherwise 1
+    ///
+    /// With cluster.mode = "guard" it ends a halt from the time with members, which keeps the daemon from taking the account.
     Resume(Box<Args>),
     /// Write the members of the last 24 h to a file for Prometheus (file_sd); exit 0 if it was written, otherwise 1
     ///
