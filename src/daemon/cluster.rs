@@ -8,7 +8,7 @@ use crate::{
 use anyhow::{Context, bail};
 use sentinel_actors::{
     adapters::{
-        journal::{bars_of_others, journal_id, note_others},
+        journal::{bars_of_others, ids_of_orders, journal_id, note_others},
         system_clock::SystemClock,
     },
     domain::{
@@ -86,7 +86,9 @@ impl Claim {
         // A folder may have been copied to another machine.
         let me = Record { journal: format!("{}/{id}", host_name()), ..record(settings, &*clock) };
         let (etcd, terms) = (settings.etcd(account), settings.cluster.terms());
-        let keeper = Keeper::new(guardian::Config { etcd, me, terms, clock, cell: cell.clone() });
+        let orders = ids_of_orders(journal, account)
+            .with_context(|| format!("the orders in {} cannot be read", journal.display()))?;
+        let keeper = Keeper::new(guardian::Config { etcd, me, terms, clock, cell: cell.clone(), orders });
         let keeping = Keeping::Claim(Box::new(keeper.context(NO_ROOTS)?));
         Ok(Self { keeping, authority: Arc::new(cell), members: None })
     }
@@ -128,7 +130,7 @@ impl Claim {
             tracing::warn!(
                 account,
                 error = "cluster",
-                "starting without etcd: no order is sent until this daemon has its place there"
+                "starting without a place in etcd: no order is sent until this daemon has it"
             );
         }
         Ok(())
@@ -151,6 +153,8 @@ fn taken(taken: Taken, settings: &Resolved, must_settle: bool) -> anyhow::Result
              If it is, try again; if its claim has no lease (`sentinel cluster status`), delete the key claim in etcd, below {}",
             settings.cluster.prefix
         ),
+        Taken::Halted(why) if must_settle => bail!("no order can be sent: {why}"),
+        Taken::Halted(_) => Ok(()),
         Taken::NoAnswer(why) if must_settle => bail!("no order can be sent, because etcd does not answer: {why}"),
         Taken::NoAnswer(_) => Ok(()),
     }
@@ -160,7 +164,8 @@ fn joined(joined: Taken, keeper: &MemberKeeper, settings: &Resolved) -> anyhow::
     let account = settings.purpose.gateway.account();
     let is_guard = keeper.rival().is_some_and(|rival| rival.is_guard);
     match joined {
-        Taken::Ours | Taken::NoAnswer(_) => Ok(()),
+        // A member joins all the same; its claims are refused.
+        Taken::Ours | Taken::NoAnswer(_) | Taken::Halted(_) => Ok(()),
         Taken::Others(who) if is_guard => bail!(
             "account {account} is held in etcd by {who}, whose cluster.mode is \"guard\". It shares the account with nobody: stop \
              it, and start it again with cluster.mode = \"shared\""
@@ -193,5 +198,6 @@ fn record(settings: &Resolved, clock: &dyn Clock) -> Record {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     }
 }

@@ -74,6 +74,8 @@ pub(crate) enum Command {
     /// cluster.mode = "shared".
     Halt(Box<HaltArgs>),
     /// Let all members order again, and count failed orders in a row anew; exit 0 if that is in etcd, otherwise 1
+    ///
+    /// With cluster.mode = "guard" it ends a halt from the time with members, which keeps the daemon from taking the account.
     Resume(Box<Args>),
     /// Write the members of the last 24 h to a file for Prometheus (file_sd); exit 0 if it was written, otherwise 1
     ///
@@ -159,8 +161,8 @@ impl Command {
             Self::Drain(_) | Self::Undrain(_) => Some("stop the daemon with SIGTERM, which gives the account back"),
             Self::Claims(_) => Some("`sentinel orders --unresolved` lists the orders of unknown outcome"),
             Self::Halt(_) => Some("`sentinel halt` on its machine stops the daemon that trades"),
-            Self::Resume(_) => Some("`sentinel resume` on its machine"),
-            Self::Status(_) | Self::Verify(_) | Self::Acknowledge(_) | Self::Targets(_) => None,
+            // A halt from the time with members holds for a guard, too.
+            Self::Resume(_) | Self::Status(_) | Self::Verify(_) | Self::Acknowledge(_) | Self::Targets(_) => None,
         }
     }
 }

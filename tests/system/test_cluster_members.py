@@ -141,7 +141,6 @@ def test_an_etcd_without_data_halts_until_a_person_resumes(harness, etcd):
     (("undrain",), "SIGTERM"),
     (("claims",), "sentinel orders --unresolved"),
     (("halt",), "`sentinel halt` on its machine"),
-    (("resume",), "`sentinel resume` on its machine"),
 ])  # fmt: skip
 def test_commands_for_members_are_refused_to_a_guard(harness, command, instead):
     code, said, fault = cluster(harness, "http://127.0.0.1:1", *command, mode="guard")

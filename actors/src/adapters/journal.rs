@@ -47,7 +47,7 @@ pub use decisions::{CycleFaults, CycleRecord, bars_sha256, sequence_sha256};
 pub use equity::{Begin, Peak};
 pub use explain::{Coverage, DecisionRow, OrderLife, Pick, Step};
 pub use first_decisions::{FirstOdds, RecordedFeatures, RecordedOdds};
-pub use journal_id::journal_id;
+pub use journal_id::{ids_of_orders, journal_id};
 pub use money::{RealisedRow, ReportedAccount, open};
 pub use order_steps::Verdict;
 pub use orders::{Identity, OpenOrders, OrderRow};

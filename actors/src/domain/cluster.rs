@@ -84,6 +84,10 @@ pub struct Record {
     /// Whether it gave the account back, after its last order was settled.
     #[serde(default)]
     pub released: bool,
+    /// The newest order of the account in its journal. A journal that does not have it is an older copy, whatever its id says.
+    /// `None` if it has none, or an earlier version wrote this.
+    #[serde(default)]
+    pub newest_order: Option<String>,
 }
 
 impl Record {

@@ -193,9 +193,12 @@ impl OrderManager {
         Vec::new()
     }
 
-    /// Somebody else wrote orders of unknown outcome to the journal: the next cycle looks for them.
-    pub const fn expect_unresolved(&mut self) {
+    /// Somebody else wrote this order to the journal as one of unknown outcome: the next cycle looks for it. `since`: when it can
+    /// have been sent last, monotonic. What was known of an earlier attempt does not count.
+    pub fn expect_unresolved(&mut self, id: Uuid, since: Duration) {
         self.may_be_unresolved = true;
+        self.unknown_since.insert(id, since);
+        self.tried_at.remove(&id);
     }
 
     /// Whether the journal knows the outcome of every order.

@@ -10,6 +10,8 @@ pub(super) struct ClaimState {
     pub holder: Option<String>,
     /// Whether a holder before did not give the account back, and nobody has acknowledged that.
     pub has_dead: bool,
+    /// Why all orders are halted in etcd.
+    pub halt: Option<String>,
 }
 
 /// A sentence, and how serious it is.
@@ -63,6 +65,7 @@ fn about_orders(before: Option<&ClaimState>, now: &ClaimState, trouble: Option<&
         ClaimState { is_etcd_up: false, .. } => Sentence::Warn(trouble.into()),
         ClaimState { is_holder: true, .. } => Sentence::Info(format!("the account is taken in etcd; {trouble}")),
         _ if was_holder => Sentence::Error(format!("the account is lost in etcd: {trouble}")),
+        ClaimState { halt: Some(_), .. } => Sentence::Warn(trouble.into()),
         // Before its first answer; `Keeper::take` says whose it is.
         ClaimState { holder: None, .. } if before.is_none() => return None,
         ClaimState { holder: None, .. } => Sentence::Info(format!("nobody holds the account in etcd; {trouble}")),
@@ -100,6 +103,7 @@ mod tests {
             (Some(holding()), away.clone(), Some("why"), warn),
             (Some(away), holding(), None, vec![Sentence::Holds]),
             (Some(holding()), other, Some("why"), error.clone()),
+            (Some(up()), ClaimState { halt: Some("me".into()), ..up() }, Some("why"), vec![Sentence::Warn("why".into())]),
             (Some(holding()), up(), Some("why"), error),
         ] {
             assert_eq!(sentences(before.as_ref(), &now, trouble, None), said, "{before:?} {now:?}");

@@ -5,11 +5,15 @@ use crate::{
     adapters::etcd::{self, Etcd, EtcdError},
     domain::{
         clock::Clock,
-        cluster::{Ask, ClaimCell, EtcdAnswer, Guard, Holder, Record, Standing, Terms},
+        cluster::{
+            Ask, ClaimCell, EtcdAnswer, Guard, Holder, Record, Standing, Terms,
+            shared::{Answer, Request, Span, Transaction, halt_in, key},
+        },
     },
 };
 use std::{io, sync::Arc, time::Duration};
 use tracing::{error, info, warn};
+use uuid::Uuid;
 
 /// etcd ends a lease up to so much later than it says, and a look takes its time.
 pub(super) const LEASE_SLACK: Duration = Duration::from_secs(3);
@@ -27,6 +31,8 @@ pub struct Config {
     pub clock: Arc<dyn Clock>,
     /// Where everybody else looks.
     pub cell: ClaimCell,
+    /// The account's orders in this daemon's journal, oldest first.
+    pub orders: Vec<Uuid>,
 }
 
 /// How an attempt to take the account at the start ended.
@@ -40,6 +46,8 @@ pub enum Taken {
     Silent(String),
     /// etcd does not answer, for this reason; it goes on being tried.
     NoAnswer(String),
+    /// Nobody may order for the account, for this reason; it is taken when that is over.
+    Halted(String),
 }
 
 /// A claim on its way.
@@ -60,9 +68,10 @@ impl Keeper {
     /// # Errors
     /// See [`Etcd::new`].
     pub fn new(config: Config) -> io::Result<Self> {
-        let Config { etcd, me, terms, clock, cell } = config;
+        let Config { etcd, me, terms, clock, cell, orders } = config;
         let account = etcd.account.clone();
-        let (guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
+        let (mut guard, etcd) = (Guard::new(me, terms), Etcd::new(etcd)?);
+        orders.into_iter().for_each(|id| guard.ordered(id));
         Ok(Self { guard, etcd, account, lease: terms.lease, clock, cell, logged: None })
     }
 
@@ -79,9 +88,40 @@ impl Keeper {
             self.publish();
             return;
         }
+        self.note_order();
         let ask = self.guard.ask(self.clock.boottime(), self.clock.now_unix());
+        if matches!(ask, Ask::Grant { .. }) {
+            // A halt of the members holds for who trades the account after them, too.
+            match self.halt().await {
+                Ok(None) => {}
+                Ok(Some(halt)) => {
+                    self.guard.stand_back(self.clock.boottime(), halt);
+                    self.publish();
+                    return;
+                }
+                Err(error) => {
+                    self.note(Err(error));
+                    return;
+                }
+            }
+        }
         let answered = self.etcd.perform(&ask).await;
         self.note(answered);
+    }
+
+    /// Why nobody may order for the account, as etcd says it.
+    async fn halt(&mut self) -> Result<Option<String>, EtcdError> {
+        let reads = vec![Span::one(key::STATE)];
+        let request = Request::Transact(Transaction { reads, ..Transaction::default() });
+        // A transaction has no other answer.
+        let Answer::Done(done) = self.etcd.perform_shared(&request).await? else { return Ok(None) };
+        Ok(halt_in(done.one(0)))
+    }
+
+    fn note_order(&mut self) {
+        if let Some(id) = self.cell.newest_order() {
+            self.guard.ordered(id);
+        }
     }
 
     fn note(&mut self, answered: Result<EtcdAnswer, EtcdError>) {
@@ -111,6 +151,9 @@ impl Keeper {
             if self.guard.is_holder() && (!must_settle || now >= self.guard.standing(now).from) {
                 return Taken::Ours;
             }
+            if let Some(halt) = self.guard.halt() {
+                return Taken::Halted(halt.to_owned());
+            }
             let Some(holder) = self.guard.holder() else { continue };
             if holder.is_alive {
                 return Taken::Others(holder.in_words());
@@ -134,6 +177,7 @@ impl Keeper {
     /// Gives the claim back, if it is held or may be. Nothing is sent after it began. Returns whether etcd confirmed it; if not,
     /// the claim ends with its lease. `is_settled`: see [`ReleaseClaim`](crate::messages::ReleaseClaim).
     pub async fn release(&mut self, is_settled: bool) -> bool {
+        self.note_order();
         let released = self.guard.release(self.clock.boottime(), self.clock.now_unix(), is_settled);
         self.cell
             .set(Standing { trouble: Some("no order is sent: the daemon is stopping".into()), ..Standing::default() });
@@ -169,6 +213,7 @@ impl Keeper {
             is_etcd_up: standing.is_etcd_up,
             holder: self.guard.holder().map(Holder::in_words),
             has_dead: standing.before.is_some(),
+            halt: self.guard.halt().map(str::to_owned),
         };
         let before = self.logged.replace(state.clone());
         let account = self.account.as_str();

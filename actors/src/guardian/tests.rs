@@ -30,6 +30,7 @@ fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     };
     let etcd = etcd::Config {
         endpoints: vec![url.into()],
@@ -41,7 +42,11 @@ fn keeper_at(url: &str) -> (Keeper, ClaimCell) {
         account: "12".into(),
     };
     let terms = Terms { lease: Duration::from_secs(15), keepalive: Duration::from_secs(5) };
-    (Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone() }).unwrap(), cell)
+    (
+        Keeper::new(Config { etcd, me, terms, clock: Arc::new(SystemClock), cell: cell.clone(), orders: Vec::new() })
+            .unwrap(),
+        cell,
+    )
 }
 
 #[actix::test]
@@ -67,8 +72,16 @@ async fn a_stop_while_the_claim_is_made_withdraws_it() {
     let nobody = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
     let granted = r#"{"ID":"7","TTL":"15"}"#;
     let done = r#"{"succeeded":true,"header":{"revision":"5"}}"#;
+    let not_halted = r#"{"responses":[{"response_range":{}}]}"#;
     // The connection ends after the claim; then its release and the end of its lease are asked for.
-    let (url, asked) = serve(Box::leak(Box::new([(200, nobody), (200, granted), (0, ""), (200, done), (200, "{}")])));
+    let (url, asked) = serve(Box::leak(Box::new([
+        (200, nobody),
+        (200, not_halted),
+        (200, granted),
+        (0, ""),
+        (200, done),
+        (200, "{}"),
+    ])));
     let (mut keeper, cell) = keeper_at(&url);
     for _ in 0..3 {
         keeper.step().await;
@@ -76,8 +89,25 @@ async fn a_stop_while_the_claim_is_made_withdraws_it() {
     assert!(!cell.may_send() && keeper.release(true).await);
     let asked = asked.lock().unwrap().clone();
     let paths: Vec<_> = asked.iter().map(|it| it.split(' ').next().unwrap()).collect();
-    assert_eq!(paths, ["/v3/kv/txn", "/v3/lease/grant", "/v3/kv/txn", "/v3/kv/txn", "/v3/lease/revoke"]);
-    assert!(asked[3].contains(r#""target":"LEASE""#) && asked[3].contains("request_delete_range"), "{}", asked[3]);
+    let txn = "/v3/kv/txn";
+    assert_eq!(paths, [txn, txn, "/v3/lease/grant", txn, txn, "/v3/lease/revoke"]);
+    assert!(asked[4].contains(r#""target":"LEASE""#) && asked[4].contains("request_delete_range"), "{}", asked[4]);
+}
+
+#[actix::test]
+async fn a_halt_in_etcd_keeps_the_account_from_being_taken() {
+    let nobody = r#"{"responses":[{"response_range":{}},{"response_range":{}},{"response_range":{}}]}"#;
+    // The key /sentinel/12/state: {"orders":{},"failures_in_a_row":0,"in_flight":0,"unknown":0,"day":null,
+    // "halt":{"who":"alice","reason":"news","at":5,"generation":1},"generation":1}
+    let halted = r#"{"responses":[{"response_range":{"kvs":[{"key":"L3NlbnRpbmVsLzEyL3N0YXRl","create_revision":"3",
+        "mod_revision":"4","value":"eyJvcmRlcnMiOnt9LCJmYWlsdXJlc19pbl9hX3JvdyI6MCwiaW5fZmxpZ2h0IjowLCJ1bmtub3duIjowLCJkYXkiOm51bGwsImhhbHQiOnsid2hvIjoiYWxpY2UiLCJyZWFzb24iOiJuZXdzIiwiYXQiOjUsImdlbmVyYXRpb24iOjF9LCJnZW5lcmF0aW9uIjoxfQ=="}]}}]}"#;
+    let (url, asked) = serve(Box::leak(Box::new([(200, nobody), (200, halted)])));
+    let (mut keeper, cell) = keeper_at(&url);
+    let Taken::Halted(why) = keeper.take(false).await else { panic!("it is halted") };
+    assert!(why.contains("by alice: news") && why.contains("sentinel cluster resume"), "{why}");
+    let standing = cell.standing().unwrap();
+    assert!(!standing.is_holder && standing.is_etcd_up && standing.trouble.unwrap().contains("by alice"));
+    assert_eq!(asked.lock().unwrap().len(), 2, "no lease was asked for");
 }
 
 #[actix::test]

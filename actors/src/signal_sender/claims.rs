@@ -75,6 +75,11 @@ pub(super) struct Claims {
     read_own_in: Option<i64>,
     /// Why etcd did not answer, as last logged; it is logged again only if it changes.
     trouble: String,
+    /// Orders about which something was logged that stays so.
+    said: BTreeSet<Uuid>,
+    /// Orders of which this journal and etcd have outcomes that cannot both be true. They stay open, and nothing more is done about
+    /// them: a person has to look.
+    disputed: BTreeSet<Uuid>,
 }
 
 impl Claims {
@@ -84,7 +89,17 @@ impl Claims {
     /// See [`Etcd::new`].
     pub(super) fn new(config: ClaimsConfig, clock: Arc<dyn Clock>, metrics: Telemetry) -> io::Result<Self> {
         let etcd = Etcd::new(config.etcd.clone())?;
-        Ok(Self { config, etcd, clock, metrics, open: Vec::new(), read_own_in: None, trouble: String::new() })
+        Ok(Self {
+            config,
+            etcd,
+            clock,
+            metrics,
+            open: Vec::new(),
+            read_own_in: None,
+            trouble: String::new(),
+            said: BTreeSet::new(),
+            disputed: BTreeSet::new(),
+        })
     }
 
     /// Reads whether an order may be claimed. Nothing is written, here or in etcd.
@@ -217,7 +232,15 @@ impl Claims {
         let (id, outcome) = (open.claim.order.client_order_id, settlement.outcome().as_str());
         debug!(client_order_id = %id, outcome, ?settled, "the order's claim is settled in etcd");
         let in_etcd = match settled {
-            Settled::NeverMade => return true,
+            Settled::NeverMade => {
+                if !matches!(settlement.outcome(), Outcome::NotSent { .. }) {
+                    error!(
+                        stage = "send", error = "cluster", symbol = open.claim.order.symbol, client_order_id = %id, outcome,
+                        "the order was sent, and etcd has lost its claim: another member may order the same bar; look at the account"
+                    );
+                }
+                return true;
+            }
             Settled::Written => settlement.outcome(),
             Settled::Otherwise(other) => other,
         };
@@ -228,6 +251,8 @@ impl Claims {
                 in_etcd = in_etcd.as_str(),
                 "this member and etcd disagree about the outcome of the order: look at the account"
             );
+            self.disputed.insert(id);
+            return false;
         }
         is_final
     }
@@ -252,9 +277,23 @@ impl Claims {
                 }
             }
             if settlement.is_reading() {
-                // The state cannot be read; it is not asked for all the time.
+                // The state or the claim cannot be read; it is not asked for all the time.
+                if settlement.is_unreadable() {
+                    let id = self.open[index].claim.order.client_order_id;
+                    self.say_unreadable(id);
+                }
                 return None;
             }
+        }
+    }
+
+    /// Says once that a claim cannot be read.
+    fn say_unreadable(&mut self, id: Uuid) {
+        if self.said.insert(id) {
+            error!(
+                stage = "send", error = "cluster", client_order_id = %id,
+                "the order's claim in etcd cannot be read: a later version wrote it. Its symbol waits until this machine has that version"
+            );
         }
     }
 
@@ -288,7 +327,11 @@ impl Claims {
 
     /// Asks etcd; a failure is logged here, and again only if it changes.
     async fn transact(&mut self, transaction: Transaction) -> Result<Done, ()> {
+        let asked_on = self.config.cell.revision();
         let fault = match self.etcd.perform_shared(&Request::Transact(transaction)).await {
+            Ok(Answer::Done(done)) if !self.config.cell.note_revision(asked_on, done.revision) => {
+                "etcd has forgotten what this member has seen there: it was set back to an earlier time".to_owned()
+            }
             Ok(Answer::Done(done)) => {
                 if !std::mem::take(&mut self.trouble).is_empty() {
                     info!(stage = "send", "etcd answers again about claims of orders");

@@ -110,7 +110,10 @@ impl GatewayPort for GatewaySession<'_> {
             return Ok(not_sent("the gateway did not accept the previous request".into()));
         }
         let answer = match self.claims {
-            None => self.send(order, expiry, Permit::Held(epoch)).await?,
+            None => {
+                self.config.authority.note_order(order.client_order_id);
+                self.send(order, expiry, Permit::Held(epoch)).await?
+            }
             Some(claims) => {
                 let is_its = |claim: &OrderClaim| claim.claim().order.client_order_id == order.client_order_id;
                 let claim = claim.filter(is_its).ok_or(Suppression::NotHolder)?;

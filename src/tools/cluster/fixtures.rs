@@ -30,6 +30,7 @@ pub(in crate::tools) fn record(released: bool) -> Record {
         bars_after: None,
         before: None,
         released,
+        newest_order: None,
     }
 }
 
@@ -123,6 +124,6 @@ impl Entries {
             entries.sort_by(|one, other| one.key.cmp(&other.key));
             entries
         };
-        AccountView::new(&Done { is_made: true, read: spans.iter().map(in_span).collect() })
+        AccountView::new(&Done { is_made: true, revision: 0, read: spans.iter().map(in_span).collect() })
     }
 }

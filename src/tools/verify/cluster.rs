@@ -227,6 +227,7 @@ async fn permissions(etcd: &mut Etcd, settings: &Resolved, report: &mut Report) 
         bars_after: None,
         before: None,
         released: true,
+        newest_order: None,
     };
     let user = settings.cluster.user.as_deref();
     match etcd.perform(&Ask::Beat { epoch: i64::MAX, last_revision: 0, record: nobody }).await {

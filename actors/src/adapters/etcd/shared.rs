@@ -40,7 +40,8 @@ impl Etcd {
             return Err(self.unreadable("a transaction without what was read"));
         }
         let read = ranges.into_iter().map(|range| self.entries(range)).collect::<Result<_, _>>()?;
-        Ok(Done { is_made: reply.succeeded, read })
+        let revision = reply.header.and_then(|header| header.revision).unwrap_or(0);
+        Ok(Done { is_made: reply.succeeded, revision, read })
     }
 
     fn key_of(&self, name: &str) -> String {

@@ -81,6 +81,7 @@ fn record() -> Record {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     }
 }
 

@@ -21,7 +21,8 @@ const CLUSTER: &str = "cluster";
 
 impl Store {
     /// What the journal knows of the outcomes of these orders, each with its claim's epoch; nothing of one that it does not have, or
-    /// that is on its way. That it was not sent is known only if the claim is this journal's own.
+    /// that is on its way. Only a fill is known whatever the claim: what became of another attempt at the same bar says nothing
+    /// about this one.
     ///
     /// # Errors
     /// [`JournalError::Failed`].
@@ -33,8 +34,8 @@ impl Store {
             let mut found = Vec::new();
             for (id, epoch) in orders {
                 let Some(outcome) = select.query_row([id.to_string()], outcome).optional()?.flatten() else { continue };
-                let says_unsent = matches!(outcome, Outcome::NotSent { .. });
-                if !says_unsent || is_own(&self.connection, *id, *epoch)? {
+                let is_filled = matches!(outcome, Outcome::Filled { .. });
+                if is_filled || is_about(&self.connection, *id, *epoch)? {
                     found.push((*id, outcome));
                 }
             }
@@ -55,16 +56,22 @@ fn outcome(row: &Row<'_>) -> rusqlite::Result<Option<Outcome>> {
     })
 }
 
-/// Whether an order was tried by a daemon with this journal under this claim, and not by another member of the cluster: the journal
-/// has the claim's epoch before the claim is made, and no two processes ever have the same one.
-fn is_own(connection: &Connection, id: Uuid, epoch: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM order_events WHERE order_id = ?1 AND state = 'sending' AND note = ?2)";
+/// Whether what the journal says of an order is about this claim: its last attempt was made under it by a daemon with this journal,
+/// or taken over with it. Members have the same id for a bar's order, and each may have tried. The journal has the claim's epoch
+/// before the claim is made, and no two processes ever have the same one.
+fn is_about(connection: &Connection, id: Uuid, epoch: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT note FROM order_events WHERE order_id = ?1
+               AND (state = 'sending' OR (state = 'unknown' AND who = ?2)) ORDER BY rowid DESC LIMIT 1";
     let mut select = connection.prepare_cached(sql)?;
-    select.query_row(params![id.to_string(), under_epoch(epoch)], |row| row.get(0))
+    let last = select.query_row(params![id.to_string(), CLUSTER], |row| row.get::<_, Option<String>>(0)).optional()?;
+    let under = under_epoch(epoch);
+    let rest = last.flatten().and_then(|note| note.strip_prefix(&under).map(str::to_owned));
+    Ok(rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(',')))
 }
 
-/// Writes a claim whose owner is gone as an order of unknown outcome. What the journal knows better stays: that it was filled or
-/// rejected, or not sent under this very claim. That this daemon sent nothing in another attempt says nothing about this one.
+/// Writes a claim whose owner is gone as an order of unknown outcome. What the journal knows better stays: that it was filled, or
+/// what became of this very claim. What this daemon knows of another attempt says nothing about this one: an order that is unknown
+/// since then would be proven by the positions of before, and too early.
 pub(super) fn take_over(
     transaction: &Connection,
     claim: &Claim,
@@ -73,13 +80,21 @@ pub(super) fn take_over(
 ) -> Result<(), JournalError> {
     let id = claim.order.client_order_id;
     match state_of(transaction, id) {
-        Ok(OrderState::Filled | OrderState::Rejected | OrderState::Unknown) => return Ok(()),
-        Ok(OrderState::NotSent) if is_own(transaction, id, claim.epoch).map_err(broken)? => return Ok(()),
+        Ok(OrderState::Filled) => return Ok(()),
+        Ok(OrderState::Rejected | OrderState::Unknown | OrderState::NotSent)
+            if is_about(transaction, id, claim.epoch).map_err(broken)? =>
+        {
+            return Ok(());
+        }
         Ok(_) | Err(JournalError::NoSuchOrder(_)) => {}
         Err(error) => return Err(error),
     }
-    let text =
-        format!("claimed by {} ({}), which is gone; whether it was sent is not known", claim.member, claim.instance);
+    let text = format!(
+        "{}, of {} ({}), which is gone; whether it was sent is not known",
+        under_epoch(claim.epoch),
+        claim.member,
+        claim.instance
+    );
     // Another order of the same bar may be here if the members have different models. Then it is kept under another name.
     let other = format!("{} of {}", identity.model, claim.member);
     match insert(transaction, claim, (&identity.account, &identity.model), &text, now) {

@@ -7,6 +7,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
+use uuid::Uuid;
 
 /// Says whether this daemon may send orders for its account.
 pub trait Authority: fmt::Debug + Send + Sync {
@@ -25,6 +26,9 @@ pub trait Authority: fmt::Debug + Send + Sync {
 
     /// For how long orders may still be sent without another answer of etcd; zero if they may not be.
     fn remaining(&self) -> Duration;
+
+    /// An order is in the journal, and is about to be sent.
+    fn note_order(&self, _: Uuid) {}
 
     /// How this daemon is as a member of a cluster; `None` if it is none.
     fn membership(&self) -> Option<Membership> {
@@ -109,6 +113,7 @@ pub struct Membership {
 #[derive(Clone)]
 pub struct ClaimCell {
     standing: Arc<Mutex<Standing>>,
+    newest_order: Arc<Mutex<Option<Uuid>>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -121,12 +126,17 @@ impl fmt::Debug for ClaimCell {
 impl ClaimCell {
     /// A claim that is not held.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { standing: Arc::default(), clock }
+        Self { standing: Arc::default(), newest_order: Arc::default(), clock }
     }
 
     /// Replaces what is known.
     pub fn set(&self, standing: Standing) {
         *self.standing.lock().unwrap_or_else(PoisonError::into_inner) = standing;
+    }
+
+    /// The newest order of this process; see [`Authority::note_order`].
+    pub fn newest_order(&self) -> Option<Uuid> {
+        *self.newest_order.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> Standing {
@@ -151,6 +161,10 @@ impl Authority for ClaimCell {
 
     fn standing(&self) -> Option<Standing> {
         Some(self.read())
+    }
+
+    fn note_order(&self, id: Uuid) {
+        *self.newest_order.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
     }
 
     fn remaining(&self) -> Duration {

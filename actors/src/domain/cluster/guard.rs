@@ -7,7 +7,8 @@ mod standing;
 use super::{Ask, EtcdAnswer, LOOK_PERIOD, MARGIN, Record, Seen, Stored, Terms};
 pub(super) use base::Base;
 pub use standing::Holder;
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
+use uuid::Uuid;
 
 #[derive(Debug, Clone)]
 enum State {
@@ -35,6 +36,8 @@ enum State {
 #[derive(Debug, Clone)]
 pub struct Guard {
     me: Record,
+    /// The orders in its journal.
+    orders: HashSet<String>,
     terms: Terms,
     state: State,
     /// When the last request was sent, and when the next one is due.
@@ -42,6 +45,11 @@ pub struct Guard {
     due_at: Duration,
     /// What `last` is, and since when. All of it, because an etcd that lost its data begins with revision 1 again.
     last: Option<(Option<Stored>, Duration)>,
+    /// The newest version of `last` that is known; 0 if there was none.
+    newest: i64,
+    /// When an older one was found after it, if the account was not held since: etcd was set back to an earlier time, or lost its
+    /// data. Whoever held the account since that time is forgotten there.
+    gone_back_at: Option<Duration>,
     holder: Option<Holder>,
     /// Of all claims that were asked for: one whose answer was lost may have been made.
     settles_at: Duration,
@@ -50,6 +58,8 @@ pub struct Guard {
     /// The end of the trust that was lost; before it no other daemon can have sent anything.
     held_until: Duration,
     fault: Option<String>,
+    /// Why it does not even try to take the account.
+    halt: Option<String>,
 }
 
 impl Guard {
@@ -58,18 +68,37 @@ impl Guard {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
         Self {
             me: Record { trust_ms, released: false, bars_after: None, before: None, ..me },
+            orders: HashSet::new(),
             terms,
             state: State::Looking,
             asked_at: Duration::ZERO,
             due_at: Duration::ZERO,
             last: None,
+            newest: 0,
+            gone_back_at: None,
             holder: None,
             settles_at: Duration::ZERO,
             from: Duration::ZERO,
             until: Duration::ZERO,
             held_until: Duration::ZERO,
             fault: None,
+            halt: None,
         }
+    }
+
+    /// The journal has this order, which is its newest one.
+    pub fn ordered(&mut self, id: Uuid) {
+        let id = id.to_string();
+        if self.me.newest_order.as_ref() != Some(&id) {
+            self.orders.insert(id.clone());
+            self.me.newest_order = Some(id);
+        }
+    }
+
+    /// Whether this daemon's journal has all orders of whoever wrote this. The id alone does not say so: a folder may have been copied,
+    /// or an older copy of it be in its place.
+    fn has_same_journal(&self, record: &Record) -> bool {
+        record.journal == self.me.journal && record.newest_order.as_ref().is_none_or(|id| self.orders.contains(id))
     }
 
     /// When the next request is due.
@@ -85,6 +114,18 @@ impl Guard {
     /// Why the last request had no usable answer.
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()
+    }
+
+    /// Why it does not even try to take the account; see [`Guard::stand_back`].
+    pub fn halt(&self) -> Option<&str> {
+        self.halt.as_deref()
+    }
+
+    /// Instead of the lease that it has just asked for: the account is halted in etcd, for this reason, since it was shared. It looks
+    /// again later.
+    pub fn stand_back(&mut self, now: Duration, halt: String) {
+        (self.fault, self.halt) = (None, Some(halt));
+        self.lose(now + LOOK_PERIOD);
     }
 
     /// Whether the claim is ours, as far as is known. It may not be trusted yet, or no longer.
@@ -197,6 +238,7 @@ impl Guard {
             }
             (State::Holding { lease, epoch, renewed: Some((asked_at, ttl)), .. }, EtcdAnswer::Done { revision }) => {
                 self.until = self.until.max(self.trusted_until(asked_at, ttl));
+                self.newest = revision;
                 self.state = State::Holding { lease, epoch, written: revision, renewed: None };
                 self.due_at = asked_at + self.terms.keepalive;
             }
@@ -209,6 +251,7 @@ impl Guard {
                     // The answer to an earlier request was lost, or a person acknowledged the holder before. It is written again,
                     // with the time as it is now.
                     self.state = State::Holding { lease, epoch, written: earlier, renewed };
+                    self.newest = earlier;
                     self.adopt(&seen);
                     return;
                 }
@@ -240,6 +283,17 @@ impl Guard {
         base
     }
 
+    /// etcd has forgotten something that was seen there, whatever `last` says. A member that registers waits and leaves bars alone
+    /// because of that, until it has registered.
+    pub(super) const fn set_gone_back(&mut self, at: Option<Duration>) {
+        self.gone_back_at = at;
+    }
+
+    /// See [`Guard::set_gone_back`].
+    pub(super) const fn has_gone_back(&self) -> bool {
+        self.gone_back_at.is_some()
+    }
+
     fn lose(&mut self, now: Duration) {
         self.held_until = self.held_until.max(self.until);
         (self.state, self.from, self.until, self.due_at) = (State::Looking, Duration::ZERO, Duration::ZERO, now);
@@ -263,9 +317,10 @@ impl Guard {
     }
 
     fn hold(&mut self, base: &Base, (lease, epoch, written): (i64, i64, i64), until: Duration, wall_s: i64) {
-        self.holder = None;
+        (self.holder, self.halt) = (None, None);
         (self.me.since, self.me.bars_after, self.me.before) = (wall_s, base.bars_after, base.before.clone());
         (self.from, self.until) = (base.settles_at, until);
+        (self.newest, self.gone_back_at) = (written, None);
         self.state = State::Holding { lease, epoch, written, renewed: None };
     }
 
@@ -283,6 +338,11 @@ impl Guard {
 
     /// Remembers which version of `last` was seen since when, and who holds the account.
     fn note(&mut self, now: Duration, seen: &Seen) {
+        let revision = seen.last.as_ref().map_or(0, |last| last.mod_revision);
+        if revision < self.newest {
+            self.gone_back_at = Some(now);
+        }
+        self.newest = revision;
         let is_new = self.last.as_ref().is_none_or(|(known, _)| *known != seen.last);
         let was_known = self.last.is_some();
         if is_new {

@@ -32,4 +32,4 @@ pub use settlement::{Settled, Settlement};
 pub use shards::{Candidate, Plan, SHARDS, Shard};
 pub use targets::{Target, targets};
 pub use transaction::{Answer, Change, Compare, Done, Entry, Request, Transaction};
-pub use view::View;
+pub use view::{View, halt_in};

@@ -28,6 +28,7 @@ pub(super) fn record(instance: &str, journal: &str) -> Record {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     }
 }
 
@@ -207,6 +208,49 @@ fn a_holder_whose_etcd_lost_its_data_takes_it_again_at_once() {
     }
 }
 
+/// Keeps the claim alive at this time, with a version of `last` that etcd wrote.
+fn renewed(guard: &mut Guard, at: Duration, revision: i64) {
+    guard.ask(at, WALL);
+    guard.told(at, WALL, EtcdAnswer::KeptAlive(Some(s(15))));
+    guard.ask(at, WALL);
+    guard.told(at, WALL, EtcdAnswer::Done { revision });
+}
+
+#[test]
+fn an_etcd_that_goes_back_in_time_has_forgotten_holders() {
+    // Its own stale claim is there again, with `last` of then. Who held the account meanwhile may have ordered, and trusts its claim.
+    let own = |revision| Some(stored(record("me", "mine"), revision, 0));
+    let from = s(190) + Duration::from_millis(500);
+    for (last, at, expected) in [
+        (own(45), s(130), (from, Some(WALL + 60 + 6))),
+        (own(45), s(114), (s(174) + Duration::from_millis(500), Some(WALL + 60 + 6))),
+        (own(50), s(130), (s(130), None)),
+        (Some(stored(record("older", "mine"), 20, 0)), s(130), (from, Some(WALL + 60 + 6))),
+        (Some(stored(Record { released: true, ..record("x", "y") }, 20, 0)), s(130), (from, Some(WALL + 60 + 6))),
+    ] {
+        let mut guard = holding(s(100));
+        renewed(&mut guard, s(105), 50);
+        guard.ask(at, WALL);
+        guard.told(at, WALL, EtcdAnswer::KeptAlive(None));
+        claim(&mut guard, at, last.clone());
+        let standing = guard.standing(at);
+        assert_eq!((standing.from, standing.bars_after), expected, "{last:?} at {at:?}");
+    }
+}
+
+#[test]
+fn a_holder_says_that_etcd_went_back() {
+    let mut guard = holding(s(100));
+    renewed(&mut guard, s(105), 50);
+    guard.ask(s(110), WALL);
+    guard.told(s(110), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
+    guard.ask(s(110), WALL);
+    let claim = Some(stored(record("me", "mine"), 40, 7));
+    guard.told(s(110), WALL, EtcdAnswer::Refused(Seen { claim: claim.clone(), last: claim }));
+    let standing = guard.standing(s(110));
+    assert!(!standing.is_holder && standing.trouble.unwrap().contains("set back to an earlier time"));
+}
+
 #[test]
 fn bars_far_in_the_future_are_a_trouble() {
     for (after, is_trouble) in [(WALL + 600, false), (WALL + 601, true), (i64::MAX, true)] {
@@ -255,6 +299,31 @@ fn bars_that_another_journal_may_have_ordered_are_not_ordered() {
     claim(&mut unreadable, s(100), Some(Stored { record: None, ..stored(record("x", "x"), 30, 0) }));
     assert_eq!(unreadable.standing(s(100)).from, s(166));
     assert_eq!(unreadable.standing(s(100)).bars_after, Some(WALL + 66 + 6));
+}
+
+#[test]
+fn an_older_copy_of_a_journal_is_another_journal() {
+    let [old, new] = [1, 2].map(uuid::Uuid::from_u128);
+    for (newest, released, after) in [
+        (Some(new), true, Some(WALL + 6)),
+        (Some(new), false, Some(WALL + 11 + 6)),
+        (Some(old), true, None),
+        (None, true, None),
+    ] {
+        let mut guard = guard();
+        guard.ordered(old);
+        let newest_order = newest.map(|id| id.to_string());
+        let before = Record { newest_order, released, ..record("before", "mine") };
+        let written = claim(&mut guard, s(100), Some(stored(before, 30, 0)));
+        assert_eq!((written.bars_after, written.before.is_some()), (after, !released), "{newest:?}");
+        assert_eq!(written.newest_order, Some(old.to_string()));
+        // With each keep-alive it says what the journal has by then.
+        guard.ordered(new);
+        guard.ask(s(105), WALL);
+        guard.told(s(105), WALL, EtcdAnswer::KeptAlive(Some(s(15))));
+        let Ask::Beat { record, .. } = guard.ask(s(105), WALL) else { panic!("it beats") };
+        assert_eq!(record.newest_order, Some(new.to_string()));
+    }
 }
 
 #[test]

@@ -5,17 +5,18 @@ use crate::{
     domain::{
         cluster::{
             Authority,
-            shared::{Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value, key},
+            shared::{AGE_MAX, Claim, ClaimedOrder, Entry, Settlement, Span, Transaction, Value, key},
         },
         guard::Suppression,
         journal::{JournalError, OrderStep},
         order::Outcome,
         order_manager::{OrderJournal, OrderManager},
+        order_state::OrderState,
         reconcile::Unproven,
     },
     signal_sender::JournalActorHandle,
 };
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 use uuid::Uuid;
 
 /// etcd takes at most 128 operations in a transaction.
@@ -58,7 +59,7 @@ impl Claims {
             let id = claim.order.client_order_id;
             order_journal.write(vec![OrderStep::TakenOver(Box::new(claim.clone()))]).await?;
             self.watch(claim);
-            manager.expect_unresolved();
+            manager.expect_unresolved(id, self.clock.moment().monotonic + AGE_MAX);
             let known = order_journal.outcomes(vec![(id, claim.epoch)]).await?;
             if let Some((_, outcome)) = known.first().filter(|(_, it)| !matches!(it, Outcome::Unknown { .. })) {
                 let outcome = outcome.as_str();
@@ -101,7 +102,7 @@ impl Claims {
         unproven: &[Unproven],
         order_journal: &JournalActorHandle,
     ) -> bool {
-        let watched = self.open.iter().filter(|it| it.settlement.is_none() && !it.is_on_its_way);
+        let watched = self.unsettled();
         let watched: Vec<_> = watched.map(|it| (it.claim.order.client_order_id, it.claim.order.key())).collect();
         let others = unproven.iter().filter(|order| watched.iter().all(|(id, _)| *id != order.id));
         let wanted: Vec<_> = watched.iter().cloned().chain(others.map(|order| (order.id, key_of(order)))).collect();
@@ -117,6 +118,10 @@ impl Claims {
     }
 
     async fn compared(&mut self, id: Uuid, entry: Option<&Entry>, order_journal: &JournalActorHandle) {
+        if entry.is_some_and(|entry| !matches!(entry.value, Some(Value::Claim(_)))) {
+            self.say_unreadable(id);
+            return;
+        }
         let claim = entry.and_then(|entry| match &entry.value {
             Some(Value::Claim(claim)) if claim.order.client_order_id == id => Some(&**claim),
             _ => None,
@@ -128,9 +133,18 @@ impl Claims {
                     stage = "send", symbol = claim.order.symbol, client_order_id = %id, outcome = outcome.as_str(),
                     "another member of the cluster knew the outcome of the order"
                 );
-                // An error means that the journal has a final outcome, or is broken; then it is asked again.
                 match order_journal.write(vec![OrderStep::Reported(id, outcome)]).await {
+                    // It is asked again.
                     Err(error) if error.is_broken() => {}
+                    // It stays among the claims that are not settled, until a person has looked and starts the daemon again.
+                    Err(JournalError::Transition { from, to }) if disagree(from, to) => {
+                        error!(
+                            stage = "send", error = "cluster", client_order_id = %id, outcome = %from, in_etcd = %to,
+                            "this journal and etcd disagree about the outcome of the order: look at the account"
+                        );
+                        self.disputed.insert(id);
+                    }
+                    // The journal does not have it, or has another word for the same.
                     Ok(()) | Err(_) => self.open.retain(|it| it.claim.order.client_order_id != id),
                 }
             }
@@ -142,7 +156,7 @@ impl Claims {
 
     /// Writes to etcd what the journal has learnt since: by a proof, or from a person.
     pub(in crate::signal_sender) async fn follow(&mut self, order_journal: &JournalActorHandle) {
-        let open = self.open.iter().filter(|it| it.settlement.is_none() && !it.is_on_its_way);
+        let open = self.unsettled();
         let open: Vec<_> = open.map(|it| (it.claim.order.client_order_id, it.claim.epoch)).collect();
         if !open.is_empty() {
             // The Journal logs the error, and the next cycle asks again.
@@ -165,6 +179,12 @@ impl Claims {
         self.publish();
     }
 
+    /// The claims of which nobody knows a final outcome yet, without those that wait for a person.
+    fn unsettled(&self) -> impl Iterator<Item = &OpenClaim> {
+        let is_disputed = |it: &OpenClaim| self.disputed.contains(&it.claim.order.client_order_id);
+        self.open.iter().filter(move |it| it.settlement.is_none() && !it.is_on_its_way && !is_disputed(it))
+    }
+
     fn watch(&mut self, claim: &Claim) {
         if self.open.iter().all(|it| it.claim.nonce != claim.nonce) {
             let claim = claim.clone();
@@ -172,6 +192,12 @@ impl Claims {
         }
         self.publish();
     }
+}
+
+/// Whether an order cannot have both states: it was filled in one of them only. That it was refused, and that it was never sent, say
+/// the same of the account.
+fn disagree(from: OrderState, to: OrderState) -> bool {
+    from.is_settled() && (from == OrderState::Filled) != (to == OrderState::Filled)
 }
 
 /// Whether the gateway is to blame: what a rule gave up at the last moment says nothing about it.
@@ -194,4 +220,21 @@ fn key_of(order: &Unproven) -> String {
         bar_close_time: order.bar_close_time,
     };
     claimed.key()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_fill_on_one_side_is_a_disagreement() {
+        use OrderState::{Expired, Filled, NotSent, Rejected, Unknown};
+        let disagreeing = [(Filled, Rejected), (Rejected, Filled), (NotSent, Filled), (Expired, Filled)];
+        for (from, to) in disagreeing {
+            assert!(disagree(from, to), "{from} {to}");
+        }
+        for (from, to) in [(NotSent, Rejected), (Expired, Rejected), (Filled, Filled), (Unknown, Filled)] {
+            assert!(!disagree(from, to), "{from} {to}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ fn claims(url: String) -> Claims {
         bars_after: None,
         before: None,
         released: false,
+        newest_order: None,
     };
     let (address, region, settings) = <(String, String, String)>::default();
     let me = MemberRecord { record, weight: 1, address, region, settings, has_flapped: false, has_left: false };

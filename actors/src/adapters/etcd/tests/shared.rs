@@ -32,11 +32,11 @@ fn transaction() -> Txn {
 
 #[actix::test]
 async fn a_transaction_has_its_conditions_changes_and_reads() {
-    let reply = r#"{"succeeded":true,"responses":[{"response_put":{}},{"response_delete_range":{}},
+    let reply = r#"{"header":{"revision":"9"},"succeeded":true,"responses":[{"response_put":{}},{"response_delete_range":{}},
         {"response_range":{}},{"response_range":{}}]}"#;
     let (url, asked) = serve(Box::leak(Box::new([(200, reply)])));
     let answer = etcd(&[&url], None).perform_shared(&Request::Transact(transaction())).await;
-    assert_eq!(answer, Ok(Answer::Done(Done { is_made: true, read: vec![Vec::new(), Vec::new()] })));
+    assert_eq!(answer, Ok(Answer::Done(Done { is_made: true, revision: 9, read: vec![Vec::new(), Vec::new()] })));
     let asked = asked.lock().unwrap().join("\n");
     let body: Value = serde_json::from_str(asked.strip_prefix("/v3/kv/txn - ").unwrap()).unwrap();
     let (orders, bar) = ("orders/EURUSD/", "orders/EURUSD/0000000600");

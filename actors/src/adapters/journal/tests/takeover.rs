@@ -59,7 +59,7 @@ fn what_we_did_not_send_another_may_have_sent() {
         (None, OrderState::Unknown),
         (unknown(), OrderState::Unknown),
         (filled(), OrderState::Filled),
-        (Some(Outcome::Rejected { reason: "no".into() }), OrderState::Rejected),
+        (Some(Outcome::Rejected { reason: "no".into() }), OrderState::Unknown),
     ] {
         let (disk, order) = (Disk::new(), order("EURUSD", BAR));
         let mut store = disk.open();
@@ -83,6 +83,54 @@ fn what_was_not_sent_under_this_very_claim_stays_so() {
     assert_eq!(store.outcomes_of(&[(id, 6)]).unwrap(), [], "of another member's attempt nothing is known");
     take_over(&mut store, &Claim { epoch: 6, ..claim(&order) });
     assert_eq!(state(&store, id), OrderState::Unknown);
+}
+
+/// Written under this epoch, then cut off by a kill: unknown after a restart.
+fn killed_before_its_claim(store: &mut Store, order: &Order, epoch: i64) {
+    let intent = OrderStep::Intent { order: Box::new(order.clone()), tickets_before: Some(vec![1]) };
+    let sending = OrderStep::Sending(order.client_order_id, Some(epoch));
+    store.order_steps(&[intent, sending], &identity(), NOW).unwrap();
+    store.read_standing(&identity(), StandingQuestion::default(), NOW).unwrap();
+}
+
+#[test]
+fn an_older_attempt_of_unknown_outcome_proves_nothing() {
+    let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+    let (mut store, id) = (disk.open(), order.client_order_id);
+    killed_before_its_claim(&mut store, &order, 4);
+    assert_eq!(store.outcomes_of(&[(id, 5)]).unwrap(), [], "another member's attempt may be on its way");
+    let later = NOW + Duration::from_secs(60);
+    store.order_step(&OrderStep::TakenOver(Box::new(claim(&order))), &identity(), later).unwrap();
+    let since = later + Duration::from_secs(2);
+    assert_eq!(unproven(&mut store), [claim(&order).unproven(since)], "by its own positions, and not too early");
+    let unknown = store.outcomes_of(&[(id, 4), (id, 5), (id, 50)]).unwrap();
+    assert!(matches!(unknown[..], [(found, Outcome::Unknown { .. })] if found == id), "{unknown:?}");
+}
+
+#[test]
+fn a_rejection_of_another_attempt_is_not_reported() {
+    let (disk, order) = (Disk::new(), order("EURUSD", BAR));
+    let (mut store, id) = (disk.open(), order.client_order_id);
+    killed_before_its_claim(&mut store, &order, 4);
+    store.resolve(id, Verdict::Rejected, "person:alice", "seen", NOW).unwrap();
+    assert_eq!(store.outcomes_of(&[(id, 5)]).unwrap(), []);
+    take_over(&mut store, &claim(&order));
+    assert_eq!(state(&store, id), OrderState::Unknown);
+    store.resolve(id, Verdict::Rejected, "person:alice", "seen again", NOW).unwrap();
+    take_over(&mut store, &claim(&order));
+    let rejected = Outcome::Rejected { reason: "seen again".into() };
+    assert_eq!(store.outcomes_of(&[(id, 5)]).unwrap(), [(id, rejected)], "now it is about this one");
+}
+
+#[test]
+fn a_journal_says_which_orders_of_an_account_it_has() {
+    let (disk, first, second) = (Disk::new(), order("EURUSD", BAR), order("USDJPY", BAR));
+    let mut store = disk.open();
+    for order in [&first, &second] {
+        steps(&mut store, order, filled(), NOW);
+    }
+    assert_eq!(ids_of_orders(&disk.path(), "demo").unwrap(), [first.client_order_id, second.client_order_id]);
+    assert!(ids_of_orders(&disk.path(), "another").unwrap().is_empty());
 }
 
 #[test]

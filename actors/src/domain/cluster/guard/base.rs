@@ -53,6 +53,8 @@ impl Guard {
             let (bars_after, before) = (self.me.bars_after.max(Some(after)), self.me.before.clone());
             return Base { last_revision: 0, settles_at, bars_after, before };
         };
+        // Also while this daemon still trusted its claim: another one may have had the account already, and waited for its turn.
+        let is_unsure = is_unsure || self.has_gone_back();
         let record = last.record.as_ref();
         let seen_at = match &self.last {
             Some((Some(known), seen_at)) if known == last => *seen_at,
@@ -64,8 +66,11 @@ impl Guard {
             Some(record) if record.instance == self.me.instance => self.settles_at.max(now),
             _ => (seen_at + longest(trust)).max(now),
         };
+        // Whoever is forgotten may have had any lease.
+        let forgotten_until = self.gone_back_at.map(|at| self.settles_at.max(at + longest(LEASE_MAX - MARGIN)));
+        let settles_at = forgotten_until.map_or(settles_at, |until| until.max(settles_at));
         let bars_after = match record {
-            Some(record) if record.journal == self.me.journal && !is_unsure => record.bars_after,
+            Some(record) if self.has_same_journal(record) && !is_unsure => record.bars_after,
             _ => {
                 // By this clock; and by the clock of whoever wrote `last`, which may be far from this one.
                 let here = wall_s.saturating_add(whole_seconds(settles_at - now));
@@ -77,10 +82,12 @@ impl Guard {
             }
         };
         let before = match record {
-            Some(record) if record.released || record.journal == self.me.journal => record.before.clone(),
+            Some(record) if record.released || self.has_same_journal(record) => record.before.clone(),
             Some(record) => Some(with_earlier(record)),
             None => Some("a daemon whose record in etcd cannot be read".into()),
         };
+        // Never less than this daemon has gone by before.
+        let bars_after = bars_after.max(self.me.bars_after);
         Base { last_revision: last.mod_revision, settles_at, bars_after, before }
     }
 }

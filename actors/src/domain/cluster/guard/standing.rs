@@ -44,6 +44,14 @@ impl Guard {
             }
             (Some(fault), _) => Some(format!("no order is sent, because etcd does not answer: {fault}")),
             (None, Some(holder)) if !is_holder => Some(format!("no order is sent: {} holds it", holder.in_words())),
+            (None, _) if !is_holder && self.halt.is_some() => {
+                self.halt.as_ref().map(|halt| format!("no order is sent: {halt}"))
+            }
+            (None, _) if !is_holder && self.has_gone_back() => Some(
+                "no order is sent: etcd has forgotten what this daemon has seen there, so it was set back to an earlier time, or lost \
+                 its data"
+                    .into(),
+            ),
             (None, _) if !is_holder => Some("no order is sent: this daemon does not hold the account yet".into()),
             (None, _) if now < self.from => {
                 let wait = (self.from - now).as_secs() + 1;

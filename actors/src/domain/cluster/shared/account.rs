@@ -5,7 +5,7 @@ use crate::domain::{
     guard::{Limits, Pace, Suppression, loss_objection, pace_objection},
     order::Outcome,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Wall clocks of two members may differ by this much without letting an order be forgotten too early, seconds.
@@ -15,6 +15,10 @@ const MINUTES_KEPT: usize = 1_500;
 const MINUTE_S: i64 = 60;
 const HOUR_S: i64 = 3_600;
 const DAY_S: i64 = 86_400;
+
+/// The format of the state that this version writes. A later version raises it when it adds what an earlier one must not lose: each
+/// claim rewrites all of the state.
+const FORMAT: u32 = 0;
 
 /// The state.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -35,6 +39,14 @@ pub struct AccountState {
     pub halt: Option<Halt>,
     /// How often orders were halted or allowed again.
     pub generation: u64,
+    /// [`FORMAT`]. A higher one cannot be read: then nothing is claimed.
+    #[serde(default, deserialize_with = "known_format")]
+    pub format: u32,
+}
+
+fn known_format<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let format = u32::deserialize(deserializer)?;
+    if format > FORMAT { Err(D::Error::custom("a later version wrote it")) } else { Ok(format) }
 }
 
 /// The first equity of a day.

@@ -207,6 +207,21 @@ impl MemberCell {
         (member.name().to_owned(), member.instance().to_owned())
     }
 
+    /// See [`Member::revision`](super::Member::revision).
+    pub fn revision(&self) -> i64 {
+        self.lock().ownership.member().revision()
+    }
+
+    /// Another connection was answered at this revision, by an etcd whose newest was `asked_on` when it was asked. Answers whether
+    /// etcd knows what was known then; if not, nothing in the answer is believed, and the membership ends with its next look.
+    pub fn note_revision(&self, asked_on: i64, revision: i64) -> bool {
+        let is_known = revision == 0 || revision >= asked_on;
+        if is_known {
+            self.lock().ownership.note_revision(revision);
+        }
+        is_known
+    }
+
     /// The epoch under which an order of this bar may be claimed now.
     ///
     /// # Errors

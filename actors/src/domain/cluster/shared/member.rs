@@ -15,12 +15,17 @@ pub const JOURNAL: &str = "cluster.mode = shared";
 /// Why a member halts the account when it joins.
 const WITHOUT_DATA: &str = "etcd knew nothing of this account: it is the first start of its members, or etcd lost its data, and with \
     it orders, a halt and what the limits had counted; look at the account's orders first";
+/// Why it does so when etcd has forgotten something that it has seen there.
+const SET_BACK: &str = "etcd was set back to an earlier time, and has forgotten what happened since: orders, a halt and what the limits \
+    had counted; look at the account's orders first";
 /// Time between two looks at the cluster.
 pub const VIEW_PERIOD: Duration = Duration::from_secs(2);
 /// Who was not seen for so long is forgotten, seconds.
 pub const SEEN_FOR_S: i64 = 86_400;
 /// etcd takes at most 128 changes in a transaction.
 const FORGOTTEN_AT_ONCE: usize = 50;
+/// Whoever wrote within this time may still trust its lease, seconds: the longest one, and clocks that differ by minutes.
+const TRUSTED_WITHIN_S: u64 = 600;
 /// Who comes back within this time and did not leave has flapped, seconds.
 const FLAPPED_WITHIN_S: u64 = 300;
 
@@ -55,6 +60,13 @@ pub struct Member {
     view: View,
     /// Waits until whoever wrote `last` surely sends nothing any more, as a claim of the account does.
     before: Guard,
+    /// etcd's newest revision that is known, on any connection; and what it was when the last request was sent.
+    revision: i64,
+    asked_on: i64,
+    /// The newest version of `last` that is known. It falls if etcd is set back, also where revisions are made to grow.
+    last_revision: i64,
+    /// When the cluster was asked for that was read last.
+    viewed_at: Duration,
     asked_at: Duration,
     due_at: Duration,
     from: Duration,
@@ -66,14 +78,25 @@ impl Member {
     /// A daemon that is no member yet. Of `me.record` only who it is counts.
     pub fn new(me: Me, terms: Terms) -> Self {
         let trust_ms = u64::try_from(terms.trust().as_millis()).unwrap_or(u64::MAX);
-        let record =
-            Record { journal: JOURNAL.into(), trust_ms, released: false, bars_after: None, before: None, ..me.record };
+        let record = Record {
+            journal: JOURNAL.into(),
+            trust_ms,
+            released: false,
+            bars_after: None,
+            before: None,
+            newest_order: None,
+            ..me.record
+        };
         Self {
             before: Guard::new(record.clone(), terms),
             me: Me { record, has_flapped: false, has_left: false, ..me },
             terms,
             state: State::Looking,
             view: View::default(),
+            revision: 0,
+            asked_on: 0,
+            last_revision: 0,
+            viewed_at: Duration::ZERO,
             asked_at: Duration::ZERO,
             due_at: Duration::ZERO,
             from: Duration::ZERO,
@@ -133,14 +156,19 @@ impl Member {
 
     /// The next request, sent at `now`, which is `wall_s` in unix seconds.
     pub fn ask(&mut self, now: Duration, wall_s: i64) -> Request {
-        self.asked_at = now;
+        (self.asked_at, self.asked_on) = (now, self.revision);
         self.me.record.at = wall_s;
         match &self.state {
             State::Looking => Request::Transact(Transaction { reads: View::spans(), ..Transaction::default() }),
             State::Granting(_) => Request::Grant { ttl: self.terms.lease },
             State::Registering { base, lease, .. } => Request::Transact(self.registration(base, *lease, wall_s)),
             State::In { epoch, renewed: Some(_), .. } => Request::Transact(self.beat(*epoch, wall_s)),
-            State::In { lease, keepalive_at, .. } if now >= *keepalive_at => Request::KeepAlive { lease: *lease },
+            // After a time without etcd it looks before it writes: an etcd that was set back meanwhile shows it by what is there.
+            State::In { lease, keepalive_at, .. }
+                if now >= *keepalive_at && (now < self.until || self.viewed_at >= self.until) =>
+            {
+                Request::KeepAlive { lease: *lease }
+            }
             State::In { .. } => Request::Transact(Transaction { reads: View::spans(), ..Transaction::default() }),
             State::Revoking { lease } => Request::Revoke { lease: *lease },
         }
@@ -189,6 +217,16 @@ impl Member {
             && !done.read.is_empty()
         {
             self.view = View::new(done);
+            self.viewed_at = self.asked_at;
+            let is_lower = done.revision > 0 && done.revision < self.asked_on;
+            let last_revision = self.view.last().map_or(0, |last| last.mod_revision);
+            let has_gone_back = is_lower || last_revision < self.last_revision;
+            self.last_revision = last_revision;
+            if has_gone_back {
+                self.forget(now, done.revision);
+                return;
+            }
+            self.note_revision(done.revision);
         }
         match (self.state.clone(), answer) {
             (State::Looking, Answer::Done(_)) => self.looked(now, wall_s),
@@ -210,10 +248,45 @@ impl Member {
         }
     }
 
-    /// Takes the cluster as another transaction read it.
+    /// Takes the cluster as another transaction of this connection read it; [`Member::ask`] was not asked for that one.
     pub(super) fn saw(&mut self, now: Duration, done: &Done) {
         self.view = View::new(done);
+        let last_revision = self.view.last().map_or(0, |last| last.mod_revision);
+        if last_revision < self.last_revision {
+            self.last_revision = last_revision;
+            self.forget(now, done.revision);
+            return;
+        }
+        self.last_revision = last_revision;
+        self.note_revision(done.revision);
         self.check(now);
+    }
+
+    /// etcd's newest revision that is known. No answer to a request that is sent now is older.
+    pub const fn revision(&self) -> i64 {
+        self.revision
+    }
+
+    /// etcd has answered at this revision, on any connection.
+    pub fn note_revision(&mut self, revision: i64) {
+        self.revision = self.revision.max(revision);
+    }
+
+    /// etcd has forgotten what this member has seen there. Others may have ordered in its shards since, and still trust their leases,
+    /// so it begins anew, as if it had never been there; and a person has to look.
+    fn forget(&mut self, now: Duration, revision: i64) {
+        let lease = match self.state {
+            State::In { lease, .. } | State::Registering { lease, .. } | State::Revoking { lease } => Some(lease),
+            State::Looking | State::Granting(_) => None,
+        };
+        self.lose(now);
+        self.revision = revision;
+        self.before.set_gone_back(Some(now));
+        self.trouble =
+            Some("etcd has forgotten what this member has seen there: it was set back to an earlier time".into());
+        if let Some(lease) = lease {
+            self.state = State::Revoking { lease };
+        }
     }
 
     /// Loses the membership if its key is gone, or somebody else's.
@@ -270,8 +343,8 @@ impl Member {
             self.last(me.record.clone()),
             Change::put(seen, Value::Member(Box::new(me))),
         ];
-        if base.last_revision == 0
-            && let Some((version, halted)) = self.halted_without_data(wall_s)
+        if (base.last_revision == 0 || self.before.has_gone_back())
+            && let Some((version, halted)) = self.halted_without_data(base, wall_s)
         {
             compare.push(Compare::Changed(key::STATE.into(), version));
             changes.push(Change::put(key::STATE, Value::State(Box::new(halted))));
@@ -280,11 +353,12 @@ impl Member {
     }
 
     /// The account's state as who finds no `last` writes it, with the version that it replaces: halted until a person has looked,
-    /// because a first start and lost data look the same, and with the data went a halt and what the limits had counted. `None` if
-    /// nobody can order anyway.
-    fn halted_without_data(&self, wall_s: i64) -> Option<(i64, AccountState)> {
+    /// because a first start and lost data look the same, and with the data went a halt and what the limits had counted. The same if
+    /// etcd was set back. `None` if nobody can order anyway.
+    fn halted_without_data(&self, base: &Base, wall_s: i64) -> Option<(i64, AccountState)> {
         let (version, state) = self.view.state().filter(|(_, state)| state.halt.is_none())?;
-        Some((version, state.halted(self.name().into(), WITHOUT_DATA.into(), wall_s)))
+        let why = if base.last_revision == 0 { WITHOUT_DATA } else { SET_BACK };
+        Some((version, state.halted(self.name().into(), why.into(), wall_s)))
     }
 
     /// Whether the read says that this process is a member now, with this lease, whatever the transaction said.
@@ -295,6 +369,7 @@ impl Member {
             return;
         };
         self.me = *me;
+        self.before.set_gone_back(None);
         (self.from, self.until) = (base.settles_at, until);
         self.state = State::In { lease, epoch, renewed: None, keepalive_at: self.asked_at + self.terms.keepalive };
     }
@@ -313,8 +388,12 @@ impl Member {
     }
 
     /// Writes `last`. Its time never goes back, because a guard that comes later leaves all bars until then to the members, and
-    /// another one's clock may be ahead.
+    /// another one's clock may be ahead. Its trust is the longest of all who may still have one: a member with a longer lease may be
+    /// cut off, and not be in `members/` any more.
     fn last(&self, record: Record) -> Change {
+        let may_trust = |it: &&Me| !it.has_left && it.record.at.abs_diff(record.at) < TRUSTED_WITHIN_S;
+        let others = self.view.seen().filter_map(|(_, it)| it).filter(may_trust).map(|it| it.record.trust_ms);
+        let record = Record { trust_ms: others.fold(record.trust_ms, u64::max), ..record };
         let written = self.view.last().and_then(|last| last.record).map_or(i64::MIN, |record| record.at);
         Change::put(key::LAST, Value::Record(Box::new(Record { at: record.at.max(written), ..record })))
     }

@@ -84,6 +84,11 @@ impl Ownership {
         &self.member
     }
 
+    /// See [`Member::note_revision`].
+    pub fn note_revision(&mut self, revision: i64) {
+        self.member.note_revision(revision);
+    }
+
     /// How far a shard is, and its epoch; `None` if it is not ours.
     pub fn shard(&self, shard: Shard) -> Option<(Phase, i64)> {
         self.held.get(&shard).map(|held| (held.phase, held.epoch))

@@ -40,6 +40,8 @@ pub struct Settlement {
     is_failure: bool,
     /// The version of the state on which the last attempt to claim was based, if any may still be on its way.
     attempted_on: Option<i64>,
+    /// Whether the claim was read last in a form that this version does not know.
+    is_unreadable: bool,
     step: Step,
 }
 
@@ -53,6 +55,7 @@ impl Settlement {
             outcome,
             is_failure,
             attempted_on: None,
+            is_unreadable: false,
             step: Step::Reading,
         }
     }
@@ -87,9 +90,14 @@ impl Settlement {
         }
     }
 
-    /// Whether it has to read before it can write: at first, after a failure, and as long as the state cannot be read.
+    /// Whether it has to read before it can write: at first, after a failure, and as long as the state or the claim cannot be read.
     pub const fn is_reading(&self) -> bool {
         matches!(self.step, Step::Reading)
+    }
+
+    /// Whether the claim is there and cannot be read: a later version may have rewritten it. It stays open, because it may be the one.
+    pub const fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The next transaction.
@@ -109,6 +117,7 @@ impl Settlement {
 
     /// etcd's answer.
     pub fn told(&mut self, done: &Done) {
+        self.is_unreadable = done.one(0).is_some_and(|entry| !matches!(entry.value, Some(Value::Claim(_))));
         self.step = match std::mem::replace(&mut self.step, Step::Reading) {
             Step::Over(settled) => Step::Over(settled),
             Step::Writing(_, settled) if done.is_made => Step::Over(settled),
@@ -121,7 +130,9 @@ impl Settlement {
     }
 
     fn next(&self, done: &Done) -> Step {
-        let Some((version, state)) = state_in(done.one(1)) else { return Step::Reading };
+        let Some((version, state)) = state_in(done.one(1)).filter(|_| !self.is_unreadable) else {
+            return Step::Reading;
+        };
         let own = done.one(0).and_then(|entry| match &entry.value {
             Some(Value::Claim(claim)) if claim.nonce == self.nonce => Some((entry.mod_revision, &**claim)),
             _ => None,

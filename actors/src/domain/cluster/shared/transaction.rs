@@ -104,6 +104,8 @@ impl Entry {
 pub struct Done {
     /// Whether the changes were made.
     pub is_made: bool,
+    /// etcd's newest revision then; 0 if it did not say.
+    pub revision: i64,
     /// For each span the keys in it, in their order.
     pub read: Vec<Vec<Entry>>,
 }

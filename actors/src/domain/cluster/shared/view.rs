@@ -55,14 +55,7 @@ impl View {
 
     /// Why no member may claim an order, in words: a halt, or a state that this version cannot read.
     pub fn halt(&self) -> Option<String> {
-        let Some((_, state)) = self.state() else {
-            return Some(
-                "the account's state in etcd cannot be read, so no order is sent: a later version wrote it".into(),
-            );
-        };
-        let halt = state.halt?;
-        let (who, reason) = (one_line(&halt.who), one_line(&halt.reason));
-        Some(format!("halted in etcd for all members by {who}: {reason}; `sentinel cluster resume` ends it"))
+        halt_in(self.state.as_ref())
     }
 
     /// The plan; without one nobody should own anything.
@@ -149,6 +142,18 @@ impl View {
             _ => None,
         })
     }
+}
+
+/// Why no order may be sent for the account, in words, as the key of its state says it: a halt, or that this version cannot read it.
+pub fn halt_in(entry: Option<&Entry>) -> Option<String> {
+    let Some((_, state)) = state_in(entry) else {
+        return Some(
+            "the account's state in etcd cannot be read, so no order is sent: a later version wrote it".into(),
+        );
+    };
+    let halt = state.halt?;
+    let (who, reason) = (one_line(&halt.who), one_line(&halt.reason));
+    Some(format!("halted in etcd for all members by {who}: {reason}; `sentinel cluster resume` ends it"))
 }
 
 fn stored(entry: &Entry) -> Stored {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub struct FakeEtcd {
     pub revision: i64,
     /// When they end, and for how long they live, milliseconds.
@@ -22,6 +22,15 @@ impl FakeEtcd {
     /// What is left of it when its disk is replaced. Ids of leases are random, so they are never used again.
     pub fn emptied(&self) -> Self {
         Self { next_lease: self.next_lease, ..Self::default() }
+    }
+
+    /// It begins again with an older copy of its data, in which the leases live as long as at their begin.
+    pub fn set_back_to(&mut self, copy: &Self, now_ms: u64) {
+        let next_lease = self.next_lease;
+        *self = Self { next_lease, ..copy.clone() };
+        for (ends_at, lives_ms) in self.leases.values_mut() {
+            *ends_at = now_ms + *lives_ms;
+        }
     }
 
     /// Deletes the keys whose lease has ended.
@@ -73,7 +82,11 @@ impl FakeEtcd {
             self.revision += 1;
             transaction.changes.iter().for_each(|change| self.change(change));
         }
-        Some(Done { is_made, read: transaction.reads.iter().map(|span| self.read(span)).collect() })
+        Some(Done {
+            is_made,
+            revision: self.revision,
+            read: transaction.reads.iter().map(|span| self.read(span)).collect(),
+        })
     }
 
     fn holds(&self, compare: &Compare) -> bool {

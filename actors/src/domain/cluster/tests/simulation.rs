@@ -1,5 +1,6 @@
 //! Three daemons of one account and one etcd, in seeded random worlds: pauses, partitions, lost and late requests and answers,
-//! kills, clean restarts, leases that etcd ends early, an etcd that loses its data, clocks that run apart, and wall clocks that step. Two never may send at the same true time.
+//! kills, clean restarts, leases that etcd ends early, an etcd that loses its data or goes on with an older copy of it, clocks that
+//! run apart, and wall clocks that step. Two never may send at the same true time.
 
 use super::{
     chance::{Chance, seeds},
@@ -34,6 +35,8 @@ struct Daemon {
     cut_until: u64,
     /// The number of its open request, and when it gives up, by its own clock.
     open: Option<(u64, Duration)>,
+    /// The newest version of `last` that etcd told this process of.
+    known: i64,
 }
 
 impl Daemon {
@@ -58,6 +61,11 @@ struct World {
     numbers: u64,
     /// Whether its etcd loses its data now and then.
     loses_data: bool,
+    /// A copy of etcd's data.
+    copy: Option<FakeEtcd>,
+    /// When etcd was set back, until somebody holds the account anew. A process that begins meanwhile cannot know what is lost.
+    set_back_at: Option<u64>,
+    set_back: u64,
 }
 
 impl World {
@@ -81,10 +89,21 @@ impl World {
                 down_until: 0,
                 cut_until: 0,
                 open: None,
+                known: 0,
             }
         });
         let daemons = daemons.collect();
-        Self { chance, etcd: FakeEtcd::default(), daemons, requests: Vec::new(), numbers: 1_000, loses_data }
+        Self {
+            chance,
+            etcd: FakeEtcd::default(),
+            daemons,
+            requests: Vec::new(),
+            numbers: 1_000,
+            loses_data,
+            copy: None,
+            set_back_at: None,
+            set_back: 0,
+        }
     }
 
     fn send(&mut self, of: usize, ask: Ask, now_ms: u64) -> u64 {
@@ -111,7 +130,7 @@ impl World {
             }
             let is_killed = self.chance.once_in(2_000);
             let is_stopped = !is_killed && self.chance.once_in(2_000) && self.daemons[of].paused_until <= now_ms;
-            if is_killed || is_stopped {
+            if (is_killed || is_stopped) && self.set_back_at.is_none() {
                 let (now, wall) = (self.daemons[of].clock(now_ms), self.daemons[of].wall(now_ms));
                 if let (true, Some((ask, _))) = (is_stopped, self.daemons[of].guard.release(now, wall, true)) {
                     self.send(of, ask, now_ms);
@@ -121,6 +140,7 @@ impl World {
                 let (instance, daemon) = (format!("i{}", self.numbers), &mut self.daemons[of]);
                 daemon.guard = Guard::new(record(&instance, &daemon.journal), TERMS);
                 (daemon.open, daemon.down_until, daemon.paused_until) = (None, now_ms + down_ms, 0);
+                daemon.known = 0;
             }
         }
         if self.chance.once_in(1_500) {
@@ -128,6 +148,22 @@ impl World {
         }
         if self.loses_data && self.chance.once_in(3_000) {
             self.etcd = self.etcd.emptied();
+            (self.copy, self.set_back_at) = (None, None);
+            self.daemons.iter_mut().for_each(|daemon| daemon.known = 0);
+        }
+        // Here, too, the clocks must agree.
+        if self.loses_data && self.copy.is_none() && self.chance.once_in(400) {
+            self.copy = Some(self.etcd.clone());
+        }
+        if self.chance.once_in(400)
+            && let Some(copy) = self.copy.take_if(|copy| self.daemons.iter().all(|it| it.known > last_of(copy)))
+        {
+            self.etcd.set_back_to(&copy, now_ms);
+            // What was on its way was lost with the connections.
+            self.requests.clear();
+            self.set_back_at = Some(now_ms);
+            self.set_back += 1;
+            self.daemons.iter_mut().for_each(|daemon| daemon.known = 0);
         }
     }
 
@@ -163,6 +199,7 @@ impl World {
                 if let Some(it) = answered {
                     daemon.open = None;
                     if let Some((_, answer)) = self.requests.remove(it).answer {
+                        daemon.known = daemon.known.max(version_in(&answer));
                         daemon.guard.told(now, wall, answer);
                     }
                 } else if now >= gives_up_at {
@@ -180,9 +217,23 @@ impl World {
     }
 }
 
+/// The version of `last` there.
+fn last_of(etcd: &FakeEtcd) -> i64 {
+    etcd.keys.get(crate::domain::cluster::shared::key::LAST).map_or(0, |entry| entry.mod_revision)
+}
+
+/// The version of `last` that an answer tells.
+fn version_in(answer: &EtcdAnswer) -> i64 {
+    match answer {
+        EtcdAnswer::Done { revision } => *revision,
+        EtcdAnswer::Seen(seen) | EtcdAnswer::Refused(seen) => seen.last.as_ref().map_or(0, |last| last.mod_revision),
+        EtcdAnswer::Granted { .. } | EtcdAnswer::KeptAlive(_) | EtcdAnswer::Revoked => 0,
+    }
+}
+
 #[test]
 fn two_never_may_send_at_the_same_time() {
-    let (mut held_steps, mut takeovers) = (0_u64, 0_u64);
+    let (mut held_steps, mut takeovers, mut set_back) = (0_u64, 0_u64, 0_u64);
     let seeds = seeds();
     for seed in 0..seeds {
         let mut world = World::new(seed);
@@ -195,6 +246,8 @@ fn two_never_may_send_at_the_same_time() {
             assert!(senders.len() <= 1, "seed {seed}, {now_ms} ms: {senders:?} may send");
             let Some(&of) = senders.first() else { continue };
             held_steps += 1;
+            // Not by the trust of before.
+            world.set_back_at.take_if(|at| now_ms > *at + 11_000);
             let daemon = &world.daemons[of];
             // Every bar that a daemon with another journal could order is out of bounds for this one.
             let floor = daemon.guard.bars_after();
@@ -210,7 +263,8 @@ fn two_never_may_send_at_the_same_time() {
             }
             before = Some(now_by);
         }
+        set_back += world.set_back;
     }
     assert!(held_steps > seeds * STEPS / 5, "the account was held in {held_steps} steps only");
-    assert!(takeovers > seeds, "only {takeovers} takeovers");
+    assert!(takeovers > seeds && set_back > seeds / 4, "only {takeovers} takeovers, {set_back} times set back");
 }

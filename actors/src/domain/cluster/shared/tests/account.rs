@@ -109,3 +109,15 @@ fn cooldown_and_halt_hold_over_all_members() {
     assert_eq!(twice.resumed(1), None, "the halt that was named is not this one");
     assert_eq!(twice.resumed(2).unwrap().objection(&at(WALL), &limits), None);
 }
+
+#[test]
+fn a_state_of_a_later_format_cannot_be_read() {
+    let mut written = serde_json::to_value(AccountState::default()).unwrap();
+    let read = |value: &serde_json::Value| serde_json::from_value::<AccountState>(value.clone());
+    assert_eq!(read(&written).unwrap(), AccountState::default());
+    written["format"] = 1.into();
+    assert!(read(&written).is_err(), "its new fields would be lost with the next claim");
+    // Before there were formats.
+    written.as_object_mut().unwrap().remove("format");
+    assert_eq!(read(&written).unwrap(), AccountState::default());
+}

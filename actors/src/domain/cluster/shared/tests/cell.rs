@@ -160,6 +160,23 @@ fn a_member_with_other_settings_orders_nothing() {
 }
 
 #[test]
+fn an_answer_from_an_earlier_time_is_not_believed() {
+    let mut world = World::new();
+    let cell = world.cell("m1");
+    world.run(20, &[&cell], false);
+    let (copy, asked_on) = (world.etcd.clone(), cell.revision());
+    world.run(20, &[&cell], false);
+    // Two requests at the same time may be answered in any order.
+    assert!(cell.note_revision(asked_on, asked_on) && cell.revision() > asked_on);
+    assert!(!cell.note_revision(cell.revision(), asked_on), "no claim is made by what it says");
+    world.etcd.set_back_to(&copy, world.clock.ms());
+    world.run(3, &[&cell], false);
+    assert!(!cell.may_send() && cell.revision() >= asked_on, "{cell:?}");
+    assert!(cell.membership().unwrap().halt.unwrap().contains("set back"));
+    assert!(cell.note_revision(cell.revision(), cell.revision()), "from now on by the new count");
+}
+
+#[test]
 fn a_shard_that_is_not_ordered_has_no_owner() {
     let mut world = World::new();
     let cell = world.cell("m1");

@@ -4,7 +4,7 @@ use super::{
     super::transaction::{Answer, Request},
     *,
 };
-use crate::domain::cluster::tests::fake_etcd::FakeEtcd;
+use crate::domain::cluster::{Terms, tests::fake_etcd::FakeEtcd};
 
 /// One request and its answer, at this second on all clocks. Returns the request.
 fn step(member: &mut Member, etcd: &mut FakeEtcd, at: u64) -> Request {
@@ -73,6 +73,64 @@ fn who_finds_nothing_in_etcd_halts_the_account() {
     }
     assert!(member.epoch().is_some() && state(&etcd).halt.is_some(), "the same process knows no better");
     assert_eq!(state(&etcd).day, kept.day);
+}
+
+#[test]
+fn a_member_begins_anew_when_etcd_goes_back() {
+    for has_more in [false, true] {
+        let mut etcd = FakeEtcd::default();
+        let mut member = joined("m", &mut etcd, 100);
+        let resumed = state(&etcd).resumed(state(&etcd).generation).unwrap();
+        let changes = vec![Change::put(key::STATE, Value::State(Box::new(resumed)))];
+        etcd.transact(&Transaction { changes, ..Transaction::default() });
+        let copy = etcd.clone();
+        for at in [105, 110, 115] {
+            step(&mut member, &mut etcd, at);
+            step(&mut member, &mut etcd, at);
+        }
+        assert!(member.epoch().is_some() && member.bars_after().unwrap() < WALL + 200);
+        etcd.set_back_to(&copy, 200_000);
+        if has_more {
+            // Some backups are restored with higher revisions; `last` is as old as it was.
+            etcd.revision += 1_000_000;
+        }
+        // Its lease and its key are there, as they were: it looks before it writes.
+        assert!(matches!(step(&mut member, &mut etcd, 200), Request::Transact(it) if it.changes.is_empty()));
+        assert!(member.epoch().is_none() && !member.is_trusted_at(s(200)));
+        assert!(member.trouble().unwrap().contains("set back to an earlier time"));
+        for _ in 0..4 {
+            step(&mut member, &mut etcd, 201);
+        }
+        assert!(member.epoch().is_some() && member.trust().0 >= s(260), "{:?}", member.trust());
+        assert!(member.bars_after().unwrap() > WALL + 260, "others may have ordered what etcd has forgotten");
+        assert!(state(&etcd).halt.unwrap().reason.contains("set back"), "a person has to look");
+    }
+}
+
+#[test]
+fn a_guard_waits_for_the_longest_lease_of_members() {
+    let mut etcd = FakeEtcd::default();
+    let trust = |etcd: &FakeEtcd| match etcd.keys[key::LAST].value.clone() {
+        Some(Value::Record(record)) => record.trust_ms,
+        other => panic!("{other:?}"),
+    };
+    let long = Terms { lease: s(60), ..TERMS };
+    let mut first = Member::new(member_record("long", "long"), long);
+    for _ in 0..3 {
+        step(&mut first, &mut etcd, 100);
+    }
+    assert_eq!((first.epoch().is_some(), trust(&etcd)), (true, 55_000));
+    // All leases end early, and the first one is cut off: it trusts its own for 55 s.
+    etcd.leases.clear();
+    let mut second = joined("short", &mut etcd, 102);
+    for at in [107, 107, 112, 112] {
+        step(&mut second, &mut etcd, at);
+    }
+    assert!(second.epoch().is_some() && trust(&etcd) == 55_000);
+    let mut later = joined("later", &mut etcd, 900);
+    step(&mut later, &mut etcd, 905);
+    step(&mut later, &mut etcd, 905);
+    assert_eq!(trust(&etcd), 10_000, "its trust is over");
 }
 
 #[test]

@@ -97,6 +97,26 @@ fn a_claim_is_made_once_and_sent_within_two_seconds() {
 }
 
 #[test]
+fn an_outcome_waits_for_a_claim_that_cannot_be_read() {
+    let (mut etcd, epoch) = owned();
+    let mut claim = order(epoch, 1);
+    assert_eq!(run(&mut claim, &mut etcd), Verdict::Made);
+    let key = claim.claim().order.key();
+    let readable = etcd.keys[&key].value.clone();
+    for mut settlement in [Settlement::new(claim.claim(), filled(), true), claim.given_up("halted").unwrap()] {
+        // A later version, which owns the shard now, has rewritten it.
+        etcd.keys.get_mut(&key).unwrap().value = None;
+        for _ in 0..3 {
+            let done = etcd.transact(&settlement.ask()).unwrap();
+            settlement.told(&done);
+            assert!(settlement.ended().is_none() && settlement.is_reading() && settlement.is_unreadable());
+        }
+        etcd.keys.get_mut(&key).unwrap().value.clone_from(&readable);
+        assert_eq!(settle(settlement.clone(), &mut etcd.clone()), Settled::Written);
+    }
+}
+
+#[test]
 fn a_lost_answer_is_read_back_by_its_nonce() {
     let (mut etcd, epoch) = owned();
     let mut claim = order(epoch, 1);

@@ -11,7 +11,7 @@ fn listed(live: &[MemberRecord], seen: &[MemberRecord], now_s: i64) -> Vec<Targe
     let mut read = vec![Vec::new(); View::spans().len()];
     read[3] = live.iter().map(|it| entry(key::member(&it.record.member), it)).collect();
     read[4] = seen.iter().map(|it| entry(key::seen(&it.record.member), it)).collect();
-    targets(&View::new(&Done { is_made: true, read }), now_s)
+    targets(&View::new(&Done { is_made: true, revision: 0, read }), now_s)
 }
 
 fn seen_at(name: &str, at: i64) -> MemberRecord {
