@@ -436,6 +436,17 @@ def four_hours(lines: list[str]) -> list[str]:
     return [rest[0], *stamped[:998], *stamped[998::4]]
 
 
+def daily(lines: list[str]) -> list[str]:
+    """The last 150 lines are 30 weeks of daily bars, five a week from Sunday 22:00 UTC on."""
+    rest = without("datetime")(lines)
+    times, count = 1_599_429_600 + 50 * 7 * 86_400, 150  # a Sunday
+    stamped = [f"{times + (n // 5 * 7 + n % 5) * 86_400},{line.split(',', 1)[1]}" for n, line in enumerate(rest[-count:])]
+    hours = len(rest) - 1 - count
+    begin = times - (hours // 120 + 1) * 7 * 86_400
+    early = [f"{begin + (n // 120 * 7 * 24 + n % 120) * HOUR},{line.split(',', 1)[1]}" for n, line in enumerate(rest[1:-count])]
+    return [rest[0], *early, *stamped]
+
+
 REFUSED = [
     (without("volume"), "line 1: no column volume"),
     (lambda lines: [line.replace(",", ";") for line in lines], "line 1: no column timestamp, open"),
@@ -447,6 +458,7 @@ REFUSED = [
     (moved(100, 1800), "line 100: opens 5400 s after the bar before; bars of 3600 s are mixed with others"),
     (moved(100, 200 * HOUR), "line 100: a gap of 201 hours before this bar"),
     (four_hours, "line 1001: from here on bars are 14400 s apart, and most are 3600 s: mixed intervals"),
+    (daily, "from here on bars are 86400 s apart, and most are 3600 s: mixed intervals"),
     (lambda lines: [lines[0], *lines[1::2]], "bars are 7200 s apart"),
     (changed_line(9, datetime="2017-03-14 07:00:00"), "line 9: datetime 2017-03-14 07:00:00 is not timestamp 1489467600"),
     (changed_line(9, timestamp="2017-03-14 05:00:00+01:00"), "line 9: timestamp '2017-03-14 05:00:00+01:00' is not a whole"),
