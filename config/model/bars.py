@@ -57,9 +57,22 @@ def new_folder(out: Path):
             yield partial
             if out.exists():
                 raise BadInput(f"{out} is already there: name another folder, or remove it")
+            # The name must not outlast a power cut without what is in the folder.
+            for path in [*partial.rglob("*"), partial]:
+                _sync(path)
             os.rename(partial, out)
+            _sync(out.absolute().parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync(path: Path):
+    """Has the disk write a file, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -85,12 +98,15 @@ def _lock(path: Path, out: Path):
 
 @contextmanager
 def plain_errors(program: str):
-    """Ends with one line instead of a traceback: bad input, a disk that is full, Ctrl-C or SIGTERM, a closed pipe."""
+    """Ends with one line instead of a traceback: bad input, a disk that is full, Ctrl-C, SIGTERM or SIGHUP, a closed pipe."""
 
     def interrupt(number, _frame):
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     signal.signal(signal.SIGTERM, interrupt)
+    # The terminal was closed. With `nohup` it is ignored, and the run goes on.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)
     try:
         yield
         sys.stdout.flush()
