@@ -24,8 +24,11 @@ COLUMNS = ["timestamp", "open", "high", "low", "close", "volume"]
 INTERVALS_S = {60: "1m", 300: "5m", 900: "15m", 1800: "30m", 3600: "1h"}
 # An open or close may lie outside low..high by one step of float32: some providers round prices one by one.
 SLACK = 2.0**-23
-# As many bars in a row that are all further apart than the interval are bars of another interval.
-MIXED_BARS = 20
+# All that the daemon has.
+ALL_INTERVALS_S = {*INTERVALS_S, 4 * 3600, 24 * 3600}
+# Distances in a row that are looked at for bars of another interval: if all of them are the same, longer one, they are, and if so many
+# of them are the length of another bar. Four of five, because each fifth of daily bars comes after a weekend.
+STRETCH, STRETCH_OF_ANOTHER = 20, 16
 
 
 def add_options(parser):
@@ -54,9 +57,22 @@ def new_folder(out: Path):
             yield partial
             if out.exists():
                 raise BadInput(f"{out} is already there: name another folder, or remove it")
+            # The name must not outlast a power cut without what is in the folder.
+            for path in [*partial.rglob("*"), partial]:
+                _sync(path)
             os.rename(partial, out)
+            _sync(out.absolute().parent)
         finally:
             shutil.rmtree(partial, ignore_errors=True)
+
+
+def _sync(path: Path):
+    """Has the disk write a file, or the names in a folder."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 @contextmanager
@@ -82,12 +98,15 @@ def _lock(path: Path, out: Path):
 
 @contextmanager
 def plain_errors(program: str):
-    """Ends with one line instead of a traceback: bad input, a disk that is full, Ctrl-C or SIGTERM, a closed pipe."""
+    """Ends with one line instead of a traceback: bad input, a disk that is full, Ctrl-C, SIGTERM or SIGHUP, a closed pipe."""
 
     def interrupt(number, _frame):
         raise KeyboardInterrupt(signal.Signals(number).name)
 
     signal.signal(signal.SIGTERM, interrupt)
+    # The terminal was closed. With `nohup` it is ignored, and the run goes on.
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, interrupt)
     try:
         yield
         sys.stdout.flush()
@@ -241,9 +260,13 @@ def _check_times(times: np.ndarray, gap_max_hours: float, refuse) -> int:
         after(apart % interval != 0),
         lambda row: f"opens {apart[row - 1]} s after the bar before; bars of {interval} s are mixed with others",
     )
-    is_apart = np.lib.stride_tricks.sliding_window_view(apart, min(MIXED_BARS, len(apart)))
-    same = (is_apart == is_apart[:, :1]).all(axis=1) & (is_apart[:, 0] > interval)
-    mixed = np.concatenate([same, np.zeros(len(apart) - len(same), bool)])
+    mixed = np.zeros(len(apart), bool)
+    for last in np.flatnonzero(apart > interval):
+        stretch = apart[max(0, last + 1 - STRETCH) : last + 1]
+        same = np.flatnonzero(stretch == apart[last])
+        if len(same) >= (STRETCH_OF_ANOTHER if int(apart[last]) in ALL_INTERVALS_S else STRETCH):
+            mixed[last + 1 - len(stretch) + same[0]] = True
+            break
     refuse(
         after(mixed),
         lambda row: f"from here on bars are {apart[row - 1]} s apart, and most are {interval} s: mixed intervals",

@@ -127,6 +127,7 @@ def write_dataset(path: Path, out: Path, symbol: str, options) -> int:
                 file.write(np.ascontiguousarray(sequences, "<f4").data)
                 pd.DataFrame(tabular, columns=NAMES).to_csv(folder / "tabular.csv", mode="a", index=False, header=block == 0)
         index = {"symbol": symbol, "bar_close_time": newest["timestamp"] + interval_s, "close": newest["close"]}
+        index["place"] = newest.index  # among all bars: a label must not take a row for the next bar if it is a later one
         pd.DataFrame(index).to_csv(folder / "index.csv", index=False)
         manifest = {
             "schema": 1, "made_by": "features.py", "symbols": [symbol], "interval_s": interval_s,

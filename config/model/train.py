@@ -50,6 +50,8 @@ class Data:
         self.symbol = index["symbol"].to_numpy()[order]
         self.time = index["bar_close_time"].to_numpy()[order]
         self.close = index["close"].to_numpy()[order]
+        # Among all bars of the symbol: with data.on_gap = "stop" bars are left out, and the next row is not the next bar.
+        self.place = index["place"].to_numpy()[order]
         # The bar's high and low are in its features.
         self.high = self.close / tabular[order, NAMES.index("close_high_ratio")]
         self.low = self.close / tabular[order, NAMES.index("close_low_ratio")]
@@ -68,7 +70,7 @@ def from_bars(path: Path, options) -> Data:
         tabular.append(block)
         x.append(inputs(block, sequence))
     close_time = newest["timestamp"] + bars.attrs["interval_s"]
-    index = pd.DataFrame({"symbol": "", "bar_close_time": close_time, "close": newest["close"]})
+    index = pd.DataFrame({"symbol": "", "bar_close_time": close_time, "close": newest["close"], "place": newest.index})
     source = {"bars": path.name, "sha256": sha256(path), "lookback_bars": lookback}
     return Data(np.concatenate(tabular), sequence[-SAMPLE_ROWS:], np.concatenate(x), index, source)
 
@@ -87,9 +89,9 @@ def from_dataset(folder: Path) -> Data:
         raise BadInput(f"{folder} is not a dataset: {error}") from None
     if list(tabular.columns) != NAMES:
         raise BadInput(f"{folder}/tabular.csv line 1: the header is not the 23 features in their order")
-    missing = [name for name in ("symbol", "bar_close_time", "close") if name not in index.columns]
+    missing = [name for name in ("symbol", "bar_close_time", "close", "place") if name not in index.columns]
     if missing:
-        raise BadInput(f"{folder}/index.csv line 1: no column {', '.join(missing)}")
+        raise BadInput(f"{folder}/index.csv line 1: no column {', '.join(missing)}: make the dataset again")
     if not len(tabular) == len(index) == len(sequence) or sequence.shape[1:] != (SEQUENCE_BARS, len(NAMES)):
         rows = f"tabular.csv {len(tabular)}, index.csv {len(index)}, sequence.npy {sequence.shape}"
         raise BadInput(f"{folder}: the files do not have the same rows: {rows}")
@@ -109,11 +111,13 @@ def from_dataset(folder: Path) -> Data:
 
 
 def across_gaps(data: Data, horizon: int, gap_max_hours: float) -> np.ndarray:
-    """For each row, whether its label looks over more missing time than `features.py` allows: over a hole, not a weekend."""
+    """For each row, whether its label looks over more missing time than `features.py` allows: over a hole, not a weekend. Or over bars
+    that the dataset leaves out: then the row `horizon` rows later is not the bar `horizon` bars later."""
     is_across = np.zeros(len(data.time), bool)
     for rows in data.each_symbol():
         gaps = np.concatenate([[0], np.cumsum(np.diff(data.time[rows]) > gap_max_hours * 3600)])
-        is_across[rows[:-horizon]] = gaps[horizon:] > gaps[:-horizon]
+        place = data.place[rows]
+        is_across[rows[:-horizon]] = (gaps[horizon:] > gaps[:-horizon]) | (place[horizon:] - place[:-horizon] != horizon)
     return is_across
 
 

@@ -106,15 +106,33 @@ impl Replacement {
         written.with_context(|| format!("cannot write {}", self.folder.join(name).display()))
     }
 
-    /// Gives all of them their names.
+    /// Gives all of them their names. If one cannot have its name, those of the earlier run are all back.
     ///
     /// # Errors
-    /// Those of the disk.
+    /// Those of the disk; a folder that has the name of a file.
     pub fn finish(self) -> anyhow::Result<()> {
+        for (_, path) in &self.files {
+            anyhow::ensure!(!path.is_dir(), "cannot write {}: a folder has this name", path.display());
+        }
         lock::end_all(&self.partials(), || {
-            self.files.iter().try_for_each(|(partial, path)| {
-                fs::rename(partial, path).with_context(|| format!("cannot write {}", path.display()))
-            })
+            let mut given = Vec::with_capacity(self.files.len());
+            let renamed = self.files.iter().try_for_each(|(partial, path)| {
+                let named = || format!("cannot write {}", path.display());
+                let earlier = earlier(path);
+                let is_kept = keep(path, &earlier).with_context(named)?;
+                given.push((path, earlier, is_kept));
+                fs::rename(partial, path).with_context(named)
+            });
+            for (path, earlier, is_kept) in given.iter().rev() {
+                // What cannot be put back or removed is named .earlier.
+                let _ = match (&renamed, is_kept) {
+                    (Ok(()), true) => fs::remove_file(earlier),
+                    (Err(_), true) => fs::rename(earlier, path),
+                    (Ok(()), false) => Ok(()),
+                    (Err(_), false) => fs::remove_file(path),
+                };
+            }
+            renamed
         })?;
         // The new names have to survive a power cut, too.
         sync(&self.folder).with_context(|| format!("cannot write {}", self.folder.display()))
@@ -122,6 +140,26 @@ impl Replacement {
 
     fn partials(&self) -> Vec<&Path> {
         self.files.iter().map(|(partial, _)| partial.as_path()).collect()
+    }
+}
+
+/// The name of a file of an earlier run until all of the new ones have theirs.
+fn earlier(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".earlier");
+    name.into()
+}
+
+/// Gives the file of an earlier run a second name, so that a process that is killed in between leaves the first one as well. Answers
+/// whether there is such a file.
+fn keep(path: &Path, earlier: &Path) -> io::Result<bool> {
+    // What a killed run has left.
+    let _ = fs::remove_file(earlier);
+    match fs::hard_link(path, earlier) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        // A file system without second names.
+        Err(_) => fs::rename(path, earlier).map(|()| true),
     }
 }
 
@@ -185,5 +223,33 @@ mod tests {
         drop(files);
         assert_eq!(names(path), ["a", "b", "b.partial"]);
         assert_eq!(fs::read_to_string(path.join("a")).unwrap(), "1");
+    }
+
+    #[test]
+    fn a_file_whose_fellow_fails_stays_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        let replace = |begin: &dyn Fn()| {
+            let mut files = Replacement::in_folder(path.to_owned());
+            for name in ["a", "b", "c"] {
+                files.add(name, "new").unwrap();
+            }
+            begin();
+            files.finish().map_err(|error| format!("{error:#}"))
+        };
+        let text = |name: &str| fs::read_to_string(path.join(name)).unwrap();
+        fs::write(path.join("b"), "old").unwrap();
+        // A folder has the name of the last one: nothing is replaced.
+        fs::create_dir(path.join("c")).unwrap();
+        let refused = replace(&|| {}).unwrap_err();
+        assert_eq!(refused, format!("cannot write {}: a folder has this name", path.join("c").display()));
+        assert_eq!((names(path), text("b")), (vec!["b".to_owned(), "c".to_owned()], "old".to_owned()));
+        // The last one cannot get its name when the others have theirs: there was no `a`, and there is none.
+        fs::remove_dir(path.join("c")).unwrap();
+        let refused = replace(&|| fs::remove_file(path.join("c.partial")).unwrap()).unwrap_err();
+        assert!(refused.starts_with(&format!("cannot write {}: ", path.join("c").display())), "{refused}");
+        assert_eq!((names(path), text("b")), (vec!["b".to_owned()], "old".to_owned()));
+        replace(&|| {}).unwrap();
+        assert_eq!((names(path).len(), text("a"), text("b")), (3, "new".to_owned(), "new".to_owned()));
     }
 }

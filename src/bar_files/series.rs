@@ -8,8 +8,11 @@ use sentinel_actors::domain::{
 };
 use std::collections::HashMap;
 
-/// As many bars in a row that are all further apart than the interval are bars of another interval.
-const MIXED_BARS: usize = 20;
+/// Distances in a row that are looked at for bars of another interval. If all of them are the same, longer one, they are.
+const STRETCH: usize = 20;
+/// And if so many of them are the length of another bar: four of five, because each fifth of daily bars comes after a weekend. With
+/// fewer, a thin market in which every second bar is missing by chance would be refused, too.
+const STRETCH_OF_ANOTHER: usize = 16;
 
 /// What bars are held to.
 #[derive(Debug, Clone, Copy)]
@@ -75,16 +78,18 @@ impl Rows {
 
     fn mixed(&self, interval: Interval) -> Result<(), BadFile> {
         let usual_s = interval.nominal_s();
-        let (mut apart_s, mut count) = (0, 0);
-        for (index, pair) in self.bars.windows(2).enumerate() {
-            let distance = pair[1].open_time - pair[0].open_time;
-            count = if distance == apart_s { count + 1 } else { 1 };
-            apart_s = distance;
-            if apart_s > usual_s && count == MIXED_BARS {
-                let what =
-                    format!("from here on bars are {apart_s} s apart, and most are {usual_s} s: mixed intervals");
-                return Err(self.bad_bar(index + 2 - MIXED_BARS, what));
+        let apart_s: Vec<i64> = self.bars.windows(2).map(|pair| pair[1].open_time - pair[0].open_time).collect();
+        for (last, other_s) in apart_s.iter().enumerate().filter(|(_, apart_s)| **apart_s > usual_s) {
+            let begin = (last + 1).saturating_sub(STRETCH);
+            let stretch = &apart_s[begin..=last];
+            let is_known = Interval::ALL.iter().any(|known| known.nominal_s() == *other_s);
+            let most = if is_known { STRETCH_OF_ANOTHER } else { STRETCH };
+            if stretch.iter().filter(|apart_s| *apart_s == other_s).count() < most {
+                continue;
             }
+            let first = begin + stretch.iter().position(|apart_s| apart_s == other_s).unwrap_or_default();
+            let what = format!("from here on bars are {other_s} s apart, and most are {usual_s} s: mixed intervals");
+            return Err(self.bad_bar(first + 1, what));
         }
         Ok(())
     }

@@ -101,6 +101,48 @@ fn bars_of_two_intervals_are_refused() {
     assert!(said.contains("line 3: bars are 7200 s apart, and Sentinel has bars of 1m, 5m"), "{said}");
 }
 
+/// Opens of daily bars from a Sunday 22:00 UTC on, five a week.
+fn days(sunday: i64, count: i64) -> impl Iterator<Item = i64> {
+    (0..count).map(move |n| sunday + (n / 5 * 7 + n % 5) * 24 * HOUR)
+}
+
+#[test]
+fn daily_bars_with_weekends_among_hours_are_refused() {
+    let sunday = MONDAY - 2 * HOUR;
+    let week = |week: i64| (0..120).map(move |n| sunday + week * 7 * 24 * HOUR + n * HOUR);
+    // More hours than days: they are taken for bars of 1h.
+    let days_first = days(sunday, 500).chain((100..140).flat_map(week));
+    let said = checked(&lines(days_first), Interval::OneHour).unwrap_err();
+    assert!(said.contains("line 3: from here on bars are 86400 s apart, and most are 3600 s"), "{said}");
+    let days_last = (0..2).flat_map(week).chain(days(sunday + 14 * 24 * HOUR, 21));
+    let said = checked(&lines(days_last), Interval::OneHour).unwrap_err();
+    assert!(said.contains("line 243: from here on bars are 86400 s apart"), "{said}");
+}
+
+#[test]
+fn holes_among_bars_are_no_other_interval() {
+    // After each number of hours one bar.
+    let apart = |hours: &[i64]| {
+        let mut time = MONDAY;
+        let rest = hours.iter().map(move |hours| {
+            time += hours * HOUR;
+            time
+        });
+        lines((0..60).map(|n| MONDAY - (60 - n) * HOUR).chain([MONDAY]).chain(rest))
+    };
+    let of = |other: i64, count: usize| [vec![other; count], vec![1; 20 - count], vec![1; 20]].concat();
+    for (hours, is_taken) in [
+        // 4h is an interval, 2h is none.
+        (of(4, 15), true),
+        (of(4, 16), false),
+        (of(2, 19), true),
+        (of(2, 20), false),
+        ([1, 24, 72, 2, 3].repeat(30), true),
+    ] {
+        assert_eq!(checked(&apart(&hours), Interval::OneHour).is_ok(), is_taken, "{hours:?}");
+    }
+}
+
 #[test]
 fn made_bars_stand_at_their_edges() {
     // Trading days of the FX calendar begin at 22:00 UTC in winter.

@@ -9,7 +9,8 @@ use std::path::PathBuf;
 #[derive(Debug, clap::Args)]
 pub(super) struct OwnBars {
     /// Your own bars instead of the recorded EUR/USD ones: a file as for `sentinel dataset`, named after the symbol, with at
-    /// least 500 bars of 1m, 5m or 1h
+    /// least 500 bars of 1m, 5m or 1h. Those of 15m, 30m, 4h and 1d are refused: the market here has what EODHD has, and
+    /// Sentinel makes them of finer ones
     #[arg(long, value_name = "FILE")]
     bars: Option<PathBuf>,
     /// Time zone of MetaTrader's export: America/New_York+7 is New York time plus 7 hours

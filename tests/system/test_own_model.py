@@ -234,7 +234,7 @@ def test_a_dataset_has_each_bars_own_window(tmp_path, monkeypatch):
         alone, alone_sequence = features.build(rows[row : row + 200])
         assert tabular.to_numpy()[row].tolist() == alone[0].tolist() and (sequence[row] == alone_sequence[0]).all()
         newest = rows.iloc[row + 199]
-        assert index.loc[row].tolist() == ["EURUSD", newest["timestamp"] + HOUR, newest["close"]]
+        assert index.loc[row].tolist() == ["EURUSD", newest["timestamp"] + HOUR, newest["close"], row + 199]
     manifest = json.loads((tmp_path / "out/manifest.json").read_text())
     assert (manifest["rows"], manifest["interval_s"], manifest["lookback_bars"]) == (200, 3600, 200)
     assert [path.name for path in tmp_path.glob("out*")] == ["out"]
@@ -436,6 +436,17 @@ def four_hours(lines: list[str]) -> list[str]:
     return [rest[0], *stamped[:998], *stamped[998::4]]
 
 
+def daily(lines: list[str]) -> list[str]:
+    """The last 150 lines are 30 weeks of daily bars, five a week from Sunday 22:00 UTC on."""
+    rest = without("datetime")(lines)
+    times, count = 1_599_429_600 + 50 * 7 * 86_400, 150  # a Sunday
+    stamped = [f"{times + (n // 5 * 7 + n % 5) * 86_400},{line.split(',', 1)[1]}" for n, line in enumerate(rest[-count:])]
+    hours = len(rest) - 1 - count
+    begin = times - (hours // 120 + 1) * 7 * 86_400
+    early = [f"{begin + (n // 120 * 7 * 24 + n % 120) * HOUR},{line.split(',', 1)[1]}" for n, line in enumerate(rest[1:-count])]
+    return [rest[0], *early, *stamped]
+
+
 REFUSED = [
     (without("volume"), "line 1: no column volume"),
     (lambda lines: [line.replace(",", ";") for line in lines], "line 1: no column timestamp, open"),
@@ -447,6 +458,7 @@ REFUSED = [
     (moved(100, 1800), "line 100: opens 5400 s after the bar before; bars of 3600 s are mixed with others"),
     (moved(100, 200 * HOUR), "line 100: a gap of 201 hours before this bar"),
     (four_hours, "line 1001: from here on bars are 14400 s apart, and most are 3600 s: mixed intervals"),
+    (daily, "from here on bars are 86400 s apart, and most are 3600 s: mixed intervals"),
     (lambda lines: [lines[0], *lines[1::2]], "bars are 7200 s apart"),
     (changed_line(9, datetime="2017-03-14 07:00:00"), "line 9: datetime 2017-03-14 07:00:00 is not timestamp 1489467600"),
     (changed_line(9, timestamp="2017-03-14 05:00:00+01:00"), "line 9: timestamp '2017-03-14 05:00:00+01:00' is not a whole"),
@@ -483,9 +495,10 @@ def test_bad_bars_are_refused_by_their_line_and_leave_nothing(half_year, tmp_pat
         assert [path.name for path in tmp_path.iterdir()] == ["bars.csv"]
 
 
-def dataset(binary, *args) -> subprocess.CompletedProcess:
+def dataset(binary, *args, on_gap: str = "continue") -> subprocess.CompletedProcess:
     """Runs `sentinel dataset`."""
-    return subprocess.run([binary, "dataset", *map(str, args)], env=environment(), capture_output=True, text=True, timeout=120)
+    env = environment(SENTINEL__DATA__ON_GAP=on_gap)
+    return subprocess.run([binary, "dataset", *map(str, args)], env=env, capture_output=True, text=True, timeout=120)
 
 
 # The daemon has no limit to a gap, and so has `sentinel dataset` none.
@@ -566,6 +579,26 @@ def test_a_label_never_looks_over_a_hole(half_year, tmp_path):
     assert train.train(arguments(source, tmp_path / "wide", "--gap-max-hours", "1e6"))["rows_across_gaps"] == 0
 
 
+@pytest.mark.parametrize("label", [[], ["--label", "triple_barrier", "--stop-loss", "0.001", "--take-profit", "0.001"]])
+def test_a_label_never_takes_a_row_for_the_next_bar(binary, half_year, tmp_path, label):
+    """With data.on_gap = "stop" the 59 bars after a missing one have no row."""
+    lines = half_year.read_text().splitlines()
+    # Noon of a Wednesday.
+    source = tmp_path / "eurusd.csv"
+    source.write_text("\n".join(line for line in lines if not line.startswith("1494417600,")))
+    bars = pandas.read_csv(source)
+    assert len(bars) == len(lines) - 2
+    done = dataset(binary, "--bars", source, "--out", tmp_path / "dataset", on_gap="stop")
+    assert done.returncode == 0, done.stderr
+    data = train.from_dataset(tmp_path / "dataset")
+    assert (data.close == bars["close"].to_numpy()[data.place]).all()
+    metrics = train.train(arguments(tmp_path / "dataset", tmp_path / "out", *label))
+    holes = (numpy.diff(data.place) > 1).sum()
+    assert holes >= 1 and metrics["rows_across_gaps"] == 4 * holes
+    for kept in train.split(data, 4, 0.3, 120)[:2]:
+        assert (data.place[kept + 4] == data.place[kept] + 4).all()
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("program", ["features.py", "train.py"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(half_year, tmp_path, program):
@@ -584,6 +617,28 @@ def test_a_closed_output_is_no_traceback(half_year, tmp_path, program):
     command = f"{sys.executable} {ROOT / 'config/model' / program} {half_year} out 2>err | head -0; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, (tmp_path / "err").read_text()) == ("0\n", "") and (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize("is_ignored", [False, True])
+def test_a_closed_terminal_leaves_nothing_unless_it_is_ignored(tmp_path, is_ignored):
+    """`nohup` ignores the signal."""
+    script = f"""import os, signal, sys
+sys.path.insert(0, {str(ROOT / "config/model")!r})
+from pathlib import Path
+from bars import new_folder, plain_errors
+with plain_errors("x"), new_folder(Path("out")) as folder:
+    (folder / "file").write_text("half")
+    os.kill(os.getpid(), signal.SIGHUP)
+    (folder / "file").write_text("whole")
+"""
+    trap = "trap '' HUP; " if is_ignored else ""
+    command = ["bash", "-c", f'{trap}exec {sys.executable} -c "$0"', script]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    if is_ignored:
+        assert done.returncode == 0 and (tmp_path / "out/file").read_text() == "whole", done.stderr
+    else:
+        assert (done.returncode, done.stderr) == (130, "x: stopped by SIGHUP: nothing is left of what it wrote\n")
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("program", ["features.py", "train.py"])

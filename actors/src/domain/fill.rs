@@ -49,15 +49,6 @@ impl Costs {
     }
 }
 
-/// Bid and ask that were seen when the order was sent.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Quote {
-    /// What a SELL gets.
-    pub bid: f64,
-    /// What a BUY pays.
-    pub ask: f64,
-}
-
 /// How positions end.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Exits {
@@ -165,20 +156,16 @@ pub fn exit_after(side: Side, close: f64, seen: usize, later: &[Bar], exits: &Ex
     later.get(last).and_then(|bar| ended(seen + last, bar.close, ExitReason::Horizon, false))
 }
 
-/// The price that an order is filled at, costs included, when the middle price is `price`, or at a recorded quote.
-pub fn entry_price(side: Side, price: f64, quote: Option<Quote>, costs: &Costs, point: f64) -> f64 {
+/// The price that an order is filled at, costs included, when the middle price is `price`.
+pub fn entry_price(side: Side, price: f64, costs: &Costs, point: f64) -> f64 {
     let (half, slippage) = (costs.spread / 2.0 * point, costs.slippage * point);
-    let seen = match (quote, side) {
-        (Some(quote), Side::Buy) => quote.ask,
-        (Some(quote), Side::Sell) => quote.bid,
-        (None, side) => price + direction(side) * half,
-    };
+    let seen = price + direction(side) * half;
     seen + direction(side) * slippage
 }
 
 /// The same of its close: the other side of the market.
-pub fn exit_price(side: Side, price: f64, quote: Option<Quote>, costs: &Costs, point: f64) -> f64 {
-    entry_price(side.opposite(), price, quote, costs, point)
+pub fn exit_price(side: Side, price: f64, costs: &Costs, point: f64) -> f64 {
+    entry_price(side.opposite(), price, costs, point)
 }
 
 /// What a position brings, in points: from price to price, both costs included, commission and `nights` of swap.

@@ -19,7 +19,7 @@ const SEQUENCE_BYTES: usize = SEQUENCE_BARS * FEATURE_COUNT * size_of::<f32>();
 /// About a line of `tabular.csv`, with its 23 numbers.
 const LINE_BYTES: usize = 440;
 /// About a line of `index.csv`.
-const INDEX_BYTES: usize = 32;
+const INDEX_BYTES: usize = 40;
 
 /// Rows as they are written.
 pub(super) struct Block {
@@ -109,7 +109,7 @@ fn block(ends: &[usize], source: &Source, recipe: &Recipe) -> Result<Block, BadF
         }
         let bar = &source.bars[*end];
         let close_time = bar.close_time(recipe.interval, &recipe.calendar);
-        let _ = writeln!(block.index, "{},{close_time},{}", source.symbol, bar.close);
+        let _ = writeln!(block.index, "{},{close_time},{},{end}", source.symbol, bar.close);
     }
     Ok(block)
 }

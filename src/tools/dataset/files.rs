@@ -40,7 +40,7 @@ impl Files {
             index: Output::create(folder, "index.csv")?,
         };
         files.tabular.write(format!("{}\n", FEATURE_NAMES.join(",")).into_bytes())?;
-        files.index.write(b"symbol,bar_close_time,close\n".to_vec())?;
+        files.index.write(b"symbol,bar_close_time,close,place\n".to_vec())?;
         if let Some(sequence) = &mut files.sequence {
             sequence.write(npy_header(rows))?;
         }

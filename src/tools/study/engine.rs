@@ -154,6 +154,7 @@ pub fn judge(
         now,
         costs: &market.terms.costs,
         horizon_bars: market.terms.exits.horizon_bars,
+        positions_max: policy.positions_max,
     });
     let before = spans.first().map_or(u32::MAX, |first| first.from);
     let known = decisions.iter().take_while(|decision| decision.bar < before);

@@ -10,7 +10,10 @@ mod tests;
 
 use super::{
     files::time,
-    inputs::{Recipe, functions::Functions},
+    inputs::{
+        Recipe,
+        functions::{Functions, Neighbours},
+    },
     result::LookAhead,
 };
 use crate::tools::progress::Progress;
@@ -62,8 +65,10 @@ pub fn check(
         let mut found = Vec::new();
         let mut again = Again::new(series, recipe, functions);
         while let Some(block) = blocks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let of_block = || Neighbours::new(series.bars, block, recipe.lookback_bars, recipe.time_columns);
+            let mut neighbours = functions.has_neighbours.then(of_block).flatten();
             for at in *block {
-                found.extend(again.decision(*at).map(|what| (*at, what)));
+                found.extend(again.decision(*at, neighbours.as_mut()).map(|what| (*at, what)));
             }
             done(ready.fetch_add(block.len(), Ordering::Relaxed) + block.len());
         }
@@ -123,10 +128,17 @@ impl<'a> Again<'a> {
     }
 
     /// What differs first about the decision at this place; `None` if nothing does.
-    fn decision(&mut self, at: usize) -> Option<String> {
+    fn decision(&mut self, at: usize, neighbours: Option<&mut Neighbours<'_>>) -> Option<String> {
         let closed = *self.series.times.get(at)?;
         self.show_until(closed);
-        let made = self.features(self.series.bars, at);
+        let alone;
+        let made = match neighbours {
+            Some(neighbours) => neighbours.features(at).map_err(Fault::Features),
+            None => {
+                alone = self.features(self.series.bars, at);
+                alone.as_ref().map_err(|fault| *fault)
+            }
+        };
         let noisy = self.again(&self.hidden, closed, at);
         if let Some(what) = difference(&made, &noisy) {
             return Some(format!("with noise in place of the later bars: {what}"));
@@ -197,7 +209,7 @@ impl<'a> Again<'a> {
 /// Features, or why there are none.
 type Made = Result<FeatureSet, Fault>;
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Fault {
     Features(FeatureError),
     NoBar,
@@ -215,7 +227,7 @@ impl std::fmt::Display for Fault {
 }
 
 /// The first feature that is not the same, bit by bit.
-fn difference(made: &Made, again: &Made) -> Option<String> {
+fn difference(made: &Result<&FeatureSet, Fault>, again: &Made) -> Option<String> {
     let (made, again) = match (made, again) {
         (Ok(made), Ok(again)) => (made, again),
         (Err(made), Err(again)) if made == again => return None,

@@ -91,15 +91,11 @@ fn the_first_bar_counts_as_the_later_ones_do() {
 fn fills_are_half_a_spread_and_the_slippage_worse() {
     let costs = Costs { spread: 10.0, slippage: 2.0, commission_side: 3.5, ..FREE };
     let near = |price: f64, wanted: f64| assert!((price - wanted).abs() < 1e-12, "{price} is not {wanted}");
-    near(entry_price(Side::Buy, 1.1, None, &costs, POINT), 1.10007);
-    near(exit_price(Side::Buy, 1.1, None, &costs, POINT), 1.09993);
-    near(entry_price(Side::Sell, 1.1, None, &costs, POINT), 1.09993);
-    let quote = Some(Quote { bid: 1.0999, ask: 1.1003 });
-    near(entry_price(Side::Buy, 1.1, quote, &costs, POINT), 1.10032);
-    near(entry_price(Side::Sell, 1.1, quote, &costs, POINT), 1.09988);
-    let [entry, exit] = [1.1, 1.102].map(|price| (price, None));
-    let bought = entry_price(Side::Buy, entry.0, entry.1, &costs, POINT);
-    let net = net_points(Side::Buy, bought, exit_price(Side::Buy, exit.0, exit.1, &costs, POINT), 0, &costs, POINT);
+    near(entry_price(Side::Buy, 1.1, &costs, POINT), 1.10007);
+    near(exit_price(Side::Buy, 1.1, &costs, POINT), 1.09993);
+    near(entry_price(Side::Sell, 1.1, &costs, POINT), 1.09993);
+    let bought = entry_price(Side::Buy, 1.1, &costs, POINT);
+    let net = net_points(Side::Buy, bought, exit_price(Side::Buy, 1.102, &costs, POINT), 0, &costs, POINT);
     assert!((net - (200.0 - costs.round_trip())).abs() < 1e-6, "{net}");
     assert_eq!(costs.round_trip(), 21.0);
 }
@@ -155,8 +151,8 @@ fn higher_costs_only_ever_lower_a_result() {
         let nights = (random() * 4.0) as u32;
         let mut costs = FREE;
         let net = |costs: &Costs| {
-            let entry = entry_price(side, bars[0].open, None, costs, POINT);
-            net_points(side, entry, exit_price(side, end.price, None, costs, POINT), nights, costs, POINT)
+            let entry = entry_price(side, bars[0].open, costs, POINT);
+            net_points(side, entry, exit_price(side, end.price, costs, POINT), nights, costs, POINT)
         };
         let mut before = net(&costs);
         let gross = direction(side) * (end.price - bars[0].open) / POINT;

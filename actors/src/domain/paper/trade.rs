@@ -107,7 +107,7 @@ impl PaperOrder {
     /// The price after costs at which it leaves when the market is at `price`, and what it brings, points.
     fn net(&self, entry: f64, price: f64) -> (f64, f64) {
         let (costs, point) = (self.costs.unwrap_or_default(), self.point());
-        let left = fill::exit_price(self.side, price, None, &costs, point);
+        let left = fill::exit_price(self.side, price, &costs, point);
         let net = fill::net_points(self.side, entry, left, self.nights, &costs, point);
         // What is left of float64 behind a millionth of a point is noise of the division.
         (left, (net * 1e6).round() / 1e6)
@@ -128,7 +128,7 @@ pub(super) fn follow(
 ) -> Option<PaperExit> {
     let (first, last) = (later.first()?, later.last()?);
     let costs = order.costs.unwrap_or_default();
-    let entered = || fill::entry_price(order.side, first.open, None, &costs, order.point());
+    let entered = || fill::entry_price(order.side, first.open, &costs, order.point());
     let entry = order.entry.unwrap_or_else(|| PaperEntry { at: first.open_time, price: entered() });
     order.entry = Some(entry);
     let (end, at) = if order.ended_by.is_some() {

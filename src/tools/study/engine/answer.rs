@@ -39,6 +39,8 @@ pub struct Evidence<'a> {
     pub costs: &'a Costs,
     /// After which a position was ended.
     pub horizon_bars: usize,
+    /// At once on a side; 0 is no limit.
+    pub positions_max: u32,
 }
 
 /// Puts it into words.
@@ -89,6 +91,12 @@ fn conditions(evidence: &Evidence<'_>) -> Vec<Condition> {
             "bars with their opens, highs and lows",
             "--bars or --archive: fills at recorded closes cannot be had",
             evidence.has_bars,
+        ),
+        said(
+            "positions",
+            "several positions at once on a side",
+            "one (guards.positions_max = 1): trades that share bars are alike, and all figures here look more certain than they are",
+            evidence.positions_max == 1,
         ),
         at_least("trades", "trades outside", TRADES as f64, Some(outside.count as f64)),
         at_least("trades_per_fold", "fewest trades in a fold", TRADES_FOLD as f64, fewest.map(|count| count as f64)),

@@ -111,7 +111,7 @@ impl Market {
     pub fn prices(&self, trade: &Trade) -> (f64, f64) {
         let Terms { costs, exits, .. } = &self.terms;
         let (decided, side) = (trade.bar as usize, trade.side);
-        let entry = fill::entry_price(side, self.bars[decided + 1].open, None, costs, exits.point());
+        let entry = fill::entry_price(side, self.bars[decided + 1].open, costs, exits.point());
         // Whatever ended it: back from what it brought, without commission and nights.
         let nights = self.nights(decided, trade.exit as usize, trade.reason);
         let moved = trade.net - fill::net_points(side, 0.0, 0.0, nights, costs, exits.point());
@@ -144,9 +144,8 @@ impl Market {
     fn net(&self, decided: usize, price: f64, nights: u32, side: Side) -> f64 {
         let Terms { costs, exits, .. } = &self.terms;
         let point = exits.point();
-        let entry = fill::entry_price(side, self.bars[decided + 1].open, None, costs, point);
-        let net =
-            fill::net_points(side, entry, fill::exit_price(side, price, None, costs, point), nights, costs, point);
+        let entry = fill::entry_price(side, self.bars[decided + 1].open, costs, point);
+        let net = fill::net_points(side, entry, fill::exit_price(side, price, costs, point), nights, costs, point);
         // Digits after a millionth of a point are rounding errors of the division.
         (net * 1e6).round() / 1e6
     }

@@ -105,7 +105,8 @@ pub fn of(signals: &Signals<'_>, shifts: usize, seed: u64, done: impl Fn(usize) 
     let better = means.len() - means.partition_point(|mean| *mean < as_good);
     let quantile = |share: f64| means.get((share * (means.len().saturating_sub(1)) as f64).round() as usize).copied();
     let quantiles = || Some([quantile(0.05)?, quantile(0.5)?, quantile(0.95)?]);
-    // The observed result counts as one of those that chance could have made.
-    let p_value = (better + 1) as f64 / (drawn.len() + 1) as f64;
-    Null { shifts: drawn.len() as u64, net_points, quantiles: quantiles(), p_value: Some(p_value) }
+    // The observed result counts as one of those that chance could have made. A shift without a trade has no result: it is neither better
+    // nor worse, and is not counted at all.
+    let p_value = (!means.is_empty()).then(|| (better + 1) as f64 / (means.len() + 1) as f64);
+    Null { shifts: means.len() as u64, net_points, quantiles: quantiles(), p_value }
 }

@@ -200,6 +200,30 @@ fn p_values_of_noise_are_uniform() {
 }
 
 #[test]
+fn a_shift_without_a_trade_is_no_result_of_chance() {
+    // Only a position that ends with bar 24 earns; what would end after bar 39 is no trade.
+    let closes: Vec<f64> = (0..40).map(|at| if at == 24 { 1.2 } else { 1.1 }).collect();
+    let (market, signals) = (market(bars(&closes), 0.0), [(20, Side::Buy)]);
+    let folds: [null::FoldSignals<'_>; 1] = [(0..40, &signals)];
+    let null = null::of(&null::Signals { market: &market, policy: ALONE, folds: &folds }, 400, 1, |_| {});
+    assert!((200..400).contains(&null.shifts), "{null:?}");
+    assert_eq!(null.p_value, Some(1.0 / (null.shifts + 1) as f64));
+}
+
+#[test]
+fn several_positions_at_once_get_no_advice() {
+    let market = market(random_walk(6_500, 3_000), 3.0);
+    let decisions = sure_model(&market.bars, 4_000, |_| 0.4);
+    for (positions_max, lacking) in [(1, vec![]), (0, vec!["positions"]), (2, vec!["positions"])] {
+        let policy = Policy { positions_max, ..ALONE };
+        let answer = judge_by(&market, &decisions, Some(market.close_times[500]), policy, 0).answer;
+        let found = answer.conditions.iter().filter(|condition| !condition.is_met).map(|condition| &condition.name);
+        assert_eq!(found.collect::<Vec<_>>(), lacking, "{}", answer.sentence);
+        assert_eq!(answer.is_advice, positions_max == 1);
+    }
+}
+
+#[test]
 fn few_bars_are_an_answer_and_no_crash() {
     for count in [1, 2, 5, 6, 7, 30, 60] {
         let market = market(random_walk(count, 1), 1.0);

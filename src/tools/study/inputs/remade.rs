@@ -5,7 +5,10 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Recipe, functions::Functions};
+use super::{
+    Recipe,
+    functions::{Functions, Neighbours},
+};
 use crate::tools::{
     progress::Progress,
     replay::{
@@ -25,7 +28,7 @@ use sentinel_actors::{
         archive::Archive,
         journal::{RecordedFeatures, Store},
     },
-    domain::features::FeatureSet,
+    domain::features::{FeatureError, FeatureSet},
 };
 use std::{
     sync::{Arc, Mutex, PoisonError, mpsc},
@@ -87,7 +90,8 @@ pub fn check(
         }
         remade.other += 1;
         if remade.first.is_none() {
-            let differs = differs(series, at, &recorded(rows, closed)?, recipe).unwrap_or_default();
+            let recorded = recorded(rows, closed)?;
+            let differs = differs(made(series, at, recipe).as_ref(), &recorded).unwrap_or_default();
             remade.first = Some(format!("bar {}, {differs}", time(closed)));
         }
     }
@@ -163,7 +167,15 @@ fn compare_blocks(
         // A statement of its own, so that the lock is not held while the block is compared.
         let next = receive.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(block) = next else { return found };
-        found.extend(block.iter().map(|(at, recorded)| (*at, compare(series, *at, recorded, recipe))));
+        let places: Vec<usize> = block.iter().map(|(at, _)| *at).collect();
+        let mut neighbours = Neighbours::new(series.bars, &places, recipe.lookback_bars, recipe.time_columns);
+        found.extend(block.iter().map(|(at, recorded)| {
+            let differs = || match &mut neighbours {
+                Some(neighbours) => differs(neighbours.features(*at), recorded),
+                None => differs(made(series, *at, recipe).as_ref(), recorded),
+            };
+            (*at, compare(*at, recorded, recipe, differs))
+        }));
     }
 }
 
@@ -173,24 +185,34 @@ fn recorded(rows: &Rows, closed: i64) -> anyhow::Result<RecordedFeatures> {
     place.map_or_else(|_| Ok(RecordedFeatures::default()), |place| Ok(rows.store.features_of(rows.rows[place].1)?))
 }
 
-fn compare(series: Series<'_>, at: usize, recorded: &RecordedFeatures, recipe: &Recipe<'_>) -> Found {
+fn compare(
+    at: usize,
+    recorded: &RecordedFeatures,
+    recipe: &Recipe<'_>,
+    differs: impl FnOnce() -> Option<String>,
+) -> Found {
     if recorded.features.is_none() || recorded.sequence_sha256.is_none() {
         Found::WithoutFeatures
     } else if at + 1 < recipe.lookback_bars {
         Found::Short
-    } else if differs(series, at, recorded, recipe).is_none() {
+    } else if differs().is_none() {
         Found::Equal
     } else {
         Found::Other
     }
 }
 
-/// What differs first between recorded features and those of the bar at this place; `None` if nothing does.
-fn differs(series: Series<'_>, at: usize, recorded: &RecordedFeatures, recipe: &Recipe<'_>) -> Option<String> {
+/// The daemon's features of the bar at this place.
+fn made(series: Series<'_>, at: usize, recipe: &Recipe<'_>) -> Result<FeatureSet, FeatureError> {
+    (Functions::OF_THE_DAEMON.features)(series.bars, at, recipe.lookback_bars, recipe.time_columns)
+}
+
+/// What differs first between features that were made and those that were recorded; `None` if nothing does.
+fn differs<E: std::fmt::Display>(made: Result<&FeatureSet, E>, recorded: &RecordedFeatures) -> Option<String> {
     let features = recorded.features.as_deref().unwrap_or_default();
-    match (Functions::OF_THE_DAEMON.features)(series.bars, at, recipe.lookback_bars, recipe.time_columns) {
+    match made {
         Ok(made) => {
-            let differs = same(features, recorded.sequence_sha256.as_deref(), &made).err()?;
+            let differs = same(features, recorded.sequence_sha256.as_deref(), made).err()?;
             Some(format!("{}: {} recorded, {} made", differs.field, differs.recorded, differs.replayed))
         }
         Err(error) => Some(error.to_string()),

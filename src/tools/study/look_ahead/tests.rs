@@ -12,7 +12,8 @@ use sentinel_actors::{
 };
 
 const LOOKBACK: usize = 130;
-const DAEMON: Functions = Functions::OF_THE_DAEMON;
+/// Without what stands in for its features: each test puts another function in the place of one.
+const DAEMON: Functions = Functions { has_neighbours: false, ..Functions::OF_THE_DAEMON };
 
 /// Hours, from a Monday on; there are none at the weekend.
 fn hours(count: usize) -> Vec<Bar> {
@@ -58,9 +59,33 @@ fn features_of(window: &[Bar], time_columns: TimeColumns) -> Result<FeatureSet, 
 
 #[test]
 fn the_daemons_features_see_no_future() {
-    for found in [of_hours(DAEMON.features), of_made(&DAEMON), all(&hours(5_000), Interval::OneDay, &DAEMON)] {
-        assert_eq!((found.unequal, found.first), (0, None));
+    for functions in [DAEMON, Functions::OF_THE_DAEMON] {
+        let hours_found = all(&hours(260), Interval::OneHour, &functions);
+        for found in [hours_found, of_made(&functions), all(&hours(5_000), Interval::OneDay, &functions)] {
+            assert_eq!((found.unequal, found.first), (0, None));
+        }
     }
+}
+
+#[test]
+fn neighbours_have_what_each_has_alone() {
+    let (bars, lookback, columns) = (hours(400), LOOKBACK, TimeColumns::Utc);
+    let places: Vec<usize> = (100..400).filter(|at| !(200..290).contains(at)).collect();
+    let mut neighbours = Neighbours::new(&bars, &places, lookback, columns).unwrap();
+    for at in places {
+        let alone = (DAEMON.features)(&bars, at, lookback, columns);
+        assert_eq!(neighbours.features(at), alone.as_ref().map_err(|error| *error), "{at}");
+    }
+    let far_apart: Vec<usize> = (130..400).step_by(3).collect();
+    assert!(Neighbours::new(&bars, &far_apart, lookback, columns).is_none());
+    assert!(Neighbours::new(&bars, &[], lookback, columns).is_none());
+}
+
+#[test]
+fn a_fault_before_the_features_is_found_with_neighbours() {
+    let functions = Functions { close_time: |bar, _, _| bar.open_time, ..Functions::OF_THE_DAEMON };
+    let found = all(&hours(260), Interval::OneHour, &functions);
+    assert_eq!(found.unequal, found.checked);
 }
 
 #[test]

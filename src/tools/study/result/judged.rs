@@ -34,7 +34,8 @@ pub enum Verdict {
 /// One condition of advice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Condition {
-    /// `trained_until`, `bars`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or `look_ahead`.
+    /// `trained_until`, `bars`, `positions`, `trades`, `trades_per_fold`, `net_points`, `dsr`, `p_value`, `costs`, `choice` or
+    /// `look_ahead`.
     pub name: String,
     /// For a person: `trades outside`.
     pub what: String,
