@@ -18,7 +18,7 @@ export function render({ data, now }) {
   const { books, equity } = data, names = { today: "Today", week: "This week", month: "This month" };
   const trouble = books.account?.trouble ?? equity.trouble;
   return [
-    el("div", null, trouble && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`), account(books, now)),
+    el("div", null, trouble && now.daemon.mode === "live" && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`), account(books, now)),
     section("Profit and loss, realised", ledgers("Period", books.periods, (it) => [names[it.period] ?? it.period, el("small", null, `since ${f.moment(it.from_ms, now.now_ms)}`)]),
       el("p.soft", null, "Live minus paper: signals that ended on both, without trades by hand; what execution brought or cost. It counts when the later of the two ended. What the gateway reports after a cycle is here after the next one.")),
     section("Equity", el("div.bar", { role: "group", "aria-label": "Range" }, RANGES.map(([id, text]) => el("button", { type: "button", "data-act": "range", "data-arg": id, "aria-pressed": String(id === range) }, text))),

@@ -105,5 +105,5 @@ function recent({ rows }, now) {
     d.order_id ? el("a", { href: `#/order/${encodeURIComponent(d.order_id)}` }, verdict(d)) : verdict(d),
     [whyCell(d), d.paper_order_id ? [" ", el("a.paper", { href: `#/order/${encodeURIComponent(d.paper_order_id)}` }, "◆ paper order")] : null],
   ];
-  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.map(line), "No decision yet.", "brief");
+  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.slice(0, 50).map(line), "No decision yet.", "brief");
 }

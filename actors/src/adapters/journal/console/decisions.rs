@@ -88,7 +88,8 @@ impl ConsoleReader {
         })
     }
 
-    /// A page of decisions: whole cycles before this one, at most `limit` rows unless one cycle has more.
+    /// A page of decisions: whole cycles before this one, at most `limit` rows unless one cycle has more; of such a one the first
+    /// [`ROWS_MAX`].
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -99,7 +100,8 @@ impl ConsoleReader {
              ORDER BY cycle_id DESC LIMIT ?3"
         );
         let rows = format!(
-            "SELECT {COLUMNS} FROM decisions WHERE {of_symbol} cycle_id < ?1 AND cycle_id >= ?3 ORDER BY cycle_id DESC, id"
+            "SELECT {COLUMNS} FROM decisions WHERE {of_symbol} cycle_id < ?1 AND cycle_id >= ?3 ORDER BY cycle_id DESC, id
+             LIMIT {ROWS_MAX}"
         );
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;

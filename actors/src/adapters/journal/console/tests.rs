@@ -82,6 +82,12 @@ fn a_cycle_is_never_split_between_pages() {
     assert_eq!((cycles(&page), page.next_before, page.newest_cycle), (vec![5, 4], Some(4), Some(5)));
     let page = journal.reader.decided(None, None, 1).unwrap();
     assert_eq!((cycles(&page), page.next_before), (vec![5, 5, 5], Some(5)), "a whole one at least");
+    journal.run(
+        "WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 501)
+         INSERT INTO decisions (cycle_id, symbol, threshold) SELECT 6, 'S' || n, 0.6 FROM it;",
+    );
+    let page = journal.reader.decided(None, None, 7).unwrap();
+    assert_eq!((page.rows.len(), page.rows[499].symbol.as_str(), page.next_before), (ROWS_MAX, "S500", Some(6)));
 }
 
 #[test]
