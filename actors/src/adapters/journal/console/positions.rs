@@ -38,7 +38,7 @@ pub struct Positions {
     pub seen_ms: Option<i64>,
     /// Why nothing newer is known; `None` if that list is as new as it can be, or there is none.
     pub trouble: Option<String>,
-    /// Of both ledgers, [`HELD_MAX`] of our own in each at most.
+    /// Of both ledgers, 20,000 of our own in each at most.
     pub rows: Vec<PositionShown>,
 }
 
