@@ -117,6 +117,71 @@ def test_the_plots_of_equity_know_no_deposit_as_profit(fake, wide):
     assert wide.run(drawn, curve) == [[1, 10_000], [2, 10_010], [3, None], [4, 9_990]]
 
 
+def test_a_range_below_an_older_peak_is_drawn_below_it(fake, wide):
+    wide.open(fake.url + PAGE)
+    script = "return import(new URL('money.js', location.href)).then((it) => it.fall(...arguments))"
+    day = [[1, 9_990], [2, None], [3, 10_000]]
+    assert wide.run(script, day, 10_050) == [[1, -60], [2, None], [3, -50]]
+    assert wide.run(script, day, None) == [[1, 0], [2, None], [3, 0]]
+    drawn = labels_of(wide, fake, "day", {"peak_before": 20_000.0})
+    assert [it for it in drawn if re.fullmatch("−[0-9]{4,5}", it)], f"the view draws from it: {drawn}"
+
+
+def labels_of(browser, fake, range_: str, live: dict) -> list[str]:
+    """What the plots of Money write on their axes, with these fields of the live curve."""
+    change = lambda path, answer: answer | {"live": answer["live"] | live, "paper": None} if path == "equity" else answer
+    own = ConsoleFake(fake.world)
+    own.world.change = change
+    try:
+        browser.open(own.url + PAGE)
+        browser.run(WRITTEN)
+        browser.go("money")
+        browser.find(f"button[data-arg={range_}]").click()
+        browser.find("[data-keep=drawdown-live] canvas")
+        return browser.run("return window.written")
+    finally:
+        own.world.change = None
+        own.close()
+
+
+WRITTEN = """window.written = [];
+const write = CanvasRenderingContext2D.prototype.fillText;
+CanvasRenderingContext2D.prototype.fillText = function (text, ...rest) { window.written.push(text); return write.call(this, text, ...rest); };"""
+
+
+def test_days_of_cents_have_cents_on_their_axis(own, wide):
+    def of_cents(path, answer):
+        if path == "money":
+            for number, day in enumerate(answer["days"]):
+                day |= {"live": money(0.3 * (number % 3)), "paper": money(0.2)}
+        return answer
+
+    own.world.change = of_cents
+    wide.open(own.url + PAGE)
+    wide.go("money")
+    wide.find("[data-keep=days] canvas")
+    # Only the plot of days is drawn again.
+    wide.run(WRITTEN)
+    wide.run("document.querySelector('#theme').click()")
+    wait_until("it is drawn", lambda: "0.2" in wide.run("return window.written"))
+    wide.picture("days-of-cents-wide")
+
+
+def test_a_curve_ends_with_what_was_reported_last(fake, wide):
+    wide.open(fake.url + PAGE)
+    wide.go("money")
+    wide.find("[data-keep=days] canvas")
+    script = """return import(new URL('plot.js', location.href)).then(({ lines }) => {
+      let drawn;
+      class Plot { constructor(options, data) { drawn = data; } }
+      Object.assign(Plot, { join: uPlot.join, paths: uPlot.paths });
+      lines(Plot, document.body, 100, { series: arguments[0].map((points) => ({ name: "", colour: "buy", points })), range: null });
+      return drawn;
+    })"""
+    live, paper = [[1_000, 5], [3_000, 6]], [[1_000, 1], [2_000, 2], [4_000, 3], [5_000, 4]]
+    assert wide.run(script, [live, paper]) == [[1, 2, 3, 4, 5], [5, 5, 6, None, None], [1, 2, 2, 3, 4]]
+
+
 def test_an_unknown_sum_stays_unknown(fake, wide):
     wide.open(fake.url + PAGE)
     wide.go("money")
@@ -421,6 +486,79 @@ def test_positions_and_open_profit_say_their_age(own, wide):
     wide.picture("positions-old-wide")
 
 
+@pytest.mark.parametrize("screen", ["wide", "phone"])
+def test_old_money_is_not_shown_as_money_of_now(own, screen, request):
+    browser, trouble = request.getfixturevalue(screen), "the gateway has told nothing since 2025-11-26 14:00:00 UTC"
+    seen = int(time.time() * 1_000) - 2 * 86_400_000
+
+    def old(path, answer):
+        if path == "money":
+            answer["account"] |= {"seen_ms": seen, "trouble": trouble}
+        if path == "equity":
+            rows = [row for row in answer["live"]["rows"] if row[0] <= seen]
+            answer["live"] |= {"seen_ms": seen, "rows": rows}
+            answer["trouble"] = trouble
+        return answer
+
+    own.world.change = old
+    browser.open(own.url + PAGE)
+    browser.go("money")
+    browser.shows(f"Not up to date: {trouble}", "main div .trouble")
+    name = time.strftime("%-d %b %H:%M UTC", time.gmtime(seen / 1_000))
+    tiles = browser.run(
+        "return [...document.querySelectorAll('.tile')].map((it) => [it.innerText, it.querySelector('b .soft') !== null])"
+    )
+    for title, is_old in (("Balance", True), ("Equity", True), ("Live: drawdown", True), ("Paper: drawdown", False)):
+        text, is_grey = next((text, is_grey) for text, is_grey in tiles if text.startswith(title))
+        assert (is_grey, f"reported {name}" in text) == (is_old, is_old), text
+    browser.find("[data-keep=equity-live] canvas")
+    browser.picture(f"money-old-{screen}")
+    assert browser.sticks_out() == []
+    own.world.change = None
+    own.world.generation += 1
+    wait_until("it is up to date", lambda: "Not up to date" not in browser.text("main"), 20)
+    assert browser.run("return document.querySelector('.tile b .soft')") is None
+
+
+def test_a_decision_of_an_earlier_cycle_has_its_time(own, wide):
+    own.world.is_frozen = True
+    own.world.cycle_ms = int(time.time() * 1_000)
+    older = own.world.cycle_ms - 7_200_000
+
+    def of_before(path, answer):
+        if path == "now":
+            answer["symbols"][1]["decision"]["cycle_id"] = older
+        return answer
+
+    own.world.change = of_before
+    wide.open(own.url + PAGE)
+    rows = wide.run("return [...document.querySelectorAll('main section:nth-of-type(2) tbody tr')].map((it) => it.innerText)")
+    said = "at " + time.strftime("%H:%M:%S UTC", time.gmtime(older / 1_000))
+    said = said if older // 86_400_000 == own.world.cycle_ms // 86_400_000 else said.removeprefix("at ")
+    assert [said in row for row in rows] == [False, True, False], rows
+    wide.picture("older-decision-wide")
+
+
+def test_what_an_answer_has_no_room_for_is_counted(own, wide):
+    def cut(path, answer):
+        if path == "now":
+            answer["symbols_total"] = 501
+            like = answer["unresolved"][0]
+            answer["unresolved"] = [like | {"id": f"{like['id'][:-3]}{number:03}"} for number in range(50)]
+            answer["health"]["checks"][-1]["detail"] = "61 of unknown outcome block their symbols"
+        if path == "positions":
+            answer["total"] = 700
+        return answer
+
+    own.world.change = cut
+    wide.open(own.url + PAGE)
+    wide.shows("The first 3 of 501; the others: sentinel explain", "main")
+    wide.shows("61 of unknown outcome", ".waiting")
+    wide.go("symbol/EURUSD")
+    shown = len(own.world.positions({})["rows"])
+    wide.shows(f"Of all symbols the first {shown} of 700.", "main")
+
+
 def test_a_position_that_is_not_listed_is_unknown(own, wide):
     seen = int(time.time() * 1_000) - 3_600_000
 
@@ -555,7 +693,7 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
     own.world.change = latched
     wide.open(own.url + PAGE)
     wide.shows("Stopped after failed orders: no order is sent until you resume", ".verdict.bad")
-    assert wide.text("#press") == "Resume…"
+    assert wide.text("#press") == "Resume or halt…"
     wide.find("#press:enabled").click()
     wide.find("dialog[open] #typed:focus")
     wide.shows("5 orders in a row were not filled", "dialog")
@@ -578,6 +716,88 @@ def test_the_limit_of_failures_is_a_stop_with_a_resume(own, wide):
         ("/console/api/resume", '"4"'),
         ("/console/api/resume", '"5"'),
     ]
+
+
+@pytest.mark.parametrize("screen", ["wide", "phone"])
+def test_after_failed_orders_a_person_may_halt_too(own, screen, request):
+    browser = request.getfixturevalue(screen)
+
+    def latched(_, answer):
+        if "halt" in answer:
+            answer["halt"] |= {"failures_in_a_row": 5, "failures_max": 5}
+        return answer
+
+    own.world.change = latched
+    browser.open(own.url + PAGE)
+    browser.shows("Resume or halt…", "#press")
+    browser.picture(f"latched-{screen}")
+    assert browser.sticks_out() == []
+    browser.find("#press:enabled").click()
+    browser.find("dialog .primary")
+    browser.picture(f"latched-dialog-{screen}")
+    browser.run("[...document.querySelectorAll('dialog button')].find((it) => it.innerText === 'Halt…').click()")
+    browser.find("dialog .danger")
+    assert "Resume…" in browser.text("dialog"), "and back"
+    browser.find("dialog #typed:focus")
+    browser.press("they fail")
+    browser.find("dialog .danger:enabled").click()
+    wait_until("it is halted", lambda: own.world.halt is not None)
+    assert own.world.halt["reason"] == "they fail"
+    wait_until("the dialog is closed", lambda: not browser.run("return document.querySelector('dialog').open"))
+    browser.shows("they fail", ".waiting")
+    assert browser.text("#press") == "Resume…"
+    browser.find("#press:enabled").click()
+    browser.find("dialog .primary")
+    assert "Halt…" not in browser.text("dialog"), "a halt is in force"
+
+
+@pytest.mark.parametrize("screen", ["wide", "phone"])
+def test_a_button_whose_files_do_not_come_says_so(own, screen, request):
+    browser = request.getfixturevalue(screen)
+    own.lost = {"press.js"}
+    browser.open(own.url + PAGE)
+    browser.find("#press:enabled").click()
+    browser.shows("Nothing was done", "dialog[open]")
+    browser.shows("type sentinel halt on Sentinel's machine", "dialog[open]")
+    browser.picture(f"no-dialog-{screen}")
+    browser.run("[...document.querySelectorAll('dialog button')].find((it) => it.innerText === 'Close').click()")
+    assert not browser.run("return document.querySelector('dialog').open")
+    # One lost answer is not for ever.
+    own.lost = set()
+    browser.find("#press:enabled").click()
+    browser.find("dialog[open] #typed:focus")
+
+
+def test_an_open_page_halts_after_an_update_of_sentinel(own, wide):
+    wide.open(own.url + PAGE)
+    wait_until("the button's files", lambda: own.asked.get("/console/files/press.js"))
+    own.lost = {path.name for path in WEB.glob("*.js")}
+    wide.find("#press:enabled").click()
+    wide.find("dialog[open] #typed:focus")
+    wide.press("after the update")
+    wide.find("dialog .danger:enabled").click()
+    wait_until("it is halted", lambda: own.world.halt is not None)
+
+
+@pytest.mark.parametrize("view", ["money", "model", "symbol/EURUSD"])
+def test_plots_that_did_not_come_are_drawn_later(own, wide, view):
+    own.lost = {"uPlot.iife.min.js"}
+    wide.open(own.url + PAGE)
+    wide.run("location.hash = arguments[0]", f"#/{view}")
+    wide.shows("the plots could not be loaded", "main :is(.plot, .chart)")
+    wide.picture(f"no-plots-{view.split('/')[0]}")
+    polls = own.asked["/console/api/now"]
+    wait_until("one more poll", lambda: own.asked["/console/api/now"] > polls, 20)
+    wide.shows("the plots could not be loaded", "main :is(.plot, .chart)")
+    own.lost = set()
+    wait_until(
+        "the plots are drawn",
+        lambda: wide.run("return [...document.querySelectorAll('.plot, .chart')].every((it) => it.querySelector('canvas'))"),
+        20,
+    )
+    assert "could not be loaded" not in wide.text("main :is(.plot, .chart)")
+    # What the browser said of it belongs to this test.
+    assert wide.complaints() != []
 
 
 def test_without_a_halt_file_the_page_names_the_command(own, wide):
@@ -794,7 +1014,6 @@ def poisoned(value):
             "day",
             "columns",
             "stage",
-            "unit",
         )
         return {key: each if key in kept else poisoned(each) for key, each in value.items()}
     if isinstance(value, list):
@@ -880,7 +1099,9 @@ def test_the_first_view_on_slow_3g(own):
         own.is_compressed = True
         browser.driver.get("about:blank")
         browser.command("Network.enable")
-        browser.command("Network.emulateNetworkConditions", **SLOW_3G)
+        firsts, alone = first_views(browser, own)
+        own.asked.clear()
+        browser.command("Network.clearBrowserCache")
         first = first_view_ms(browser, own)
         # What the first sentence does not need comes after it.
         before = {path for path in own.asked if "/files/" in path}
@@ -892,8 +1113,8 @@ def test_the_first_view_on_slow_3g(own):
         browser.close()
     # Two turns: the page, and then everything that its first sentence needs, at once.
     files = {path: count for path, count in own.asked.items() if "/files/" in path}
-    assert len(files) == 7 and set(files.values()) == {1}, "what has not changed is never asked for again"
-    assert own.asked["/console/"] == own.asked["/console/api/now"] == 2 and len(own.asked) <= 10, own.asked
+    assert len(files) == 8 and set(files.values()) == {1}, "what has not changed is never asked for again"
+    assert own.asked["/console/"] == own.asked["/console/api/now"] == 2 and len(own.asked) <= 11, own.asked
     # Those that had been asked for when the sentence was seen may be more: the rest follows at once.
     assert {path.rsplit("/", 1)[1] for path in before} >= {"first.css", "boot.js"}, before
     names = ["index.html", "first.css", "boot.js"]
@@ -901,10 +1122,11 @@ def test_the_first_view_on_slow_3g(own):
     line_first = line_ms(4, now + sum(len(gzip.compress(as_sent(WEB / name), 9)) for name in names))
     line_again = line_ms(2, now)
     print(f"first view on slow 3G: {first:.0f} ms, again {again:.0f} ms; of these the line {line_first:.0f} and {line_again:.0f} ms")
-    # The browser itself needs some 50 ms more on a quiet machine.
+    # The browser itself needs some 70 ms more on a quiet machine.
     assert line_first <= 960 and line_again <= 900, (line_first, line_again)
-    # On a busy machine the browser itself takes seconds; turns and bytes are what the page decides.
-    assert first <= 6_000 and again <= 6_000, (first, again)
+    # Measured. What this machine needs for the page without a line is not the page's; the best of some, as a busy machine only adds.
+    print(f"measured: {sorted(map(round, firsts))} ms, without a line {sorted(map(round, alone))} ms")
+    assert min(firsts) - min(alone) <= 1_000, (firsts, alone)
 
 
 @pytest.mark.parametrize("name", ["app.js", "parts.js"])
@@ -916,6 +1138,20 @@ def test_a_first_sentence_that_nothing_updates_is_no_contact(own, wide, name):
     own.lost = {"console.css"}
     wide.open(own.url + PAGE)
     assert wide.text("#lost") == "", "without its styles it is still a console"
+
+
+def first_views(browser, own, times: int = 4) -> tuple[list[float], list[float]]:
+    """First views with an empty cache, on the slow line and on none; in turn, so that both meet the same machine."""
+    slow, alone = [], []
+    none = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+    for _ in range(times):
+        for line, taken in ((none, alone), (SLOW_3G, slow)):
+            browser.driver.get("about:blank")
+            browser.command("Network.clearBrowserCache")
+            browser.command("Network.emulateNetworkConditions", **line)
+            taken.append(first_view_ms(browser, own))
+            browser.find("main section")
+    return slow, alone
 
 
 def line_ms(answers: int, content: int) -> float:

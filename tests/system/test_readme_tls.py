@@ -1,16 +1,20 @@
-"""Runs the commands for a certificate in config/monitoring/README.md: `verify inf` and Prometheus accept the result."""
+"""Runs the commands for a certificate in config/monitoring/README.md: `verify inf` and Prometheus accept the result. And those for the
+console in docker/README.md."""
 
 import ssl
 import subprocess
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from parts.daemon import wait_until
-from parts.paths import MONITORING
+from parts.console_contract import API
+from parts.daemon import free_port, wait_until
+from parts.paths import MONITORING, ROOT
 from parts.prometheus import Prometheus
 from parts.requirements import require
-from parts.secured_daemon import SecuredDaemon
+from parts.secured_daemon import CHEAP, PASSWORD, SecuredDaemon, basic
 from parts.verify import Verdict, verify
 
 README = MONITORING / "README.md"
@@ -90,3 +94,30 @@ def test_other_certificates_are_refused_with_advice(secured, tmp_path, written, 
     found = look(secured, certificate)
     assert {"health", "metrics"} <= found.failed, found.out
     assert names in found.found("metrics") and advice in found.advice("metrics"), found.out
+
+
+def test_the_consoles_commands_give_it_tls_and_users(harness, tmp_path):
+    page = (ROOT / "docker/README.md").read_text()
+    commands = page[page.index("umask 077\nopenssl req") :].split("```")[0].replace("172.19.141.250", "127.0.0.1")
+    # It asks for a password, and prints a line and an empty one.
+    asks = f"htpasswd() {{ [ \"$*\" = '-nBC 10 ann' ] && printf '%s\\n\\n' 'ann:{CHEAP}'; }}\n"
+    require("openssl")
+    done = subprocess.run(["bash", "-ec", asks + commands], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert all((tmp_path / f"console.{kind}").stat().st_mode & 0o077 == 0 for kind in ("yml", "key", "pem"))
+    port = free_port()
+    settings = {"enabled": "true", "port": port, "bind": "0.0.0.0", "operators": "ann", "web_config_file": tmp_path / "console.yml"}
+    harness.start(settings={f"console.{name}": value for name, value in settings.items()})
+    context = ssl.create_default_context(cafile=tmp_path / "console.pem")
+
+    def status(**headers: str) -> int | None:
+        asked = urllib.request.Request(f"https://127.0.0.1:{port}{API}system", headers=headers)
+        try:
+            return urllib.request.urlopen(asked, timeout=5, context=context).status
+        except urllib.error.HTTPError as error:
+            return error.code
+        except OSError:
+            return None
+
+    wait_until("ann is let in", lambda: status(Authorization=basic("ann", PASSWORD)) == 200, 15)
+    assert status() == 401

@@ -20,6 +20,9 @@ const VIEWS = [
   ["system", "System", () => together("system")],
 ];
 
+// The button's own module comes before it is needed: after an update of Sentinel its files are not there any more.
+import("./press.js").catch(() => {});
+
 const $ = (id) => document.getElementById(id);
 const page = { now: null, name: "now", args: [], view: nowView, data: null, error: null, asked: 0, timer: 0, drawn: "" };
 
@@ -103,7 +106,9 @@ function draw() {
   const { now } = page;
   drawFrame(now);
   const nodes = now ? page.view.render(context()) : [el("p.soft", null, page.error ? `Not yet: ${page.error.message}` : "Asking the daemon…")];
-  const fresh = el("main", null, page.error && now ? el("p.trouble", { role: "status" }, `Not read: ${page.error.message}`) : null, nodes);
+  const why = page.error && now ? `Not read: ${page.error.message}` : "";
+  // Always there: one that comes and goes would move what is below, and take the plots from their hosts.
+  const fresh = el("main", null, el("p.trouble", { role: "status", hidden: !why }, why), nodes);
   morphChildren($("view"), fresh);
   plotted(page.view.drawn?.(context()));
   document.documentElement.dataset.view = page.name;
@@ -148,7 +153,8 @@ function tickAges() {
   }
   document.documentElement.toggleAttribute("data-lost", lost !== null);
   // Old data may say "halted" of a daemon that sends orders again.
-  $("press").textContent = page.now && !lost && f.isStopped(page.now.halt) ? "Resume…" : "Halt…";
+  const halt = lost ? null : page.now?.halt;
+  $("press").textContent = !halt || !f.isStopped(halt) ? "Halt…" : halt.is_halted ? "Resume…" : "Resume or halt…";
   const text = lost ? `no contact since ${lost.since === null ? lost.from : f.clock(lost.since, now)}: ${lost.why}` : "";
   // Over the view, and in a dialog, which lies over it.
   for (const bar of document.querySelectorAll("[data-banner]")) {
@@ -180,11 +186,26 @@ const ACTIONS = {
     restyle();
   },
   async press() {
-    const { openDialog } = await import("./press.js");
-    openDialog(page.now, contact.lost(page.now, POLL_MS) !== null, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
+    try {
+      const { openDialog } = await import("./press.js");
+      openDialog(page.now, contact.lost(page.now, POLL_MS) !== null, (now) => { if (page.now) page.now = { ...page.now, halt: now.halt }; draw(); poll(); }, () => poll());
+    } catch (error) {
+      console.error(error);
+      noDialog();
+    }
     tickAges();
   },
 };
+
+/** Who presses a button and sees nothing believes that it was done. */
+function noDialog() {
+  const dialog = $("dialog"), close = el("button", { type: "button" }, "Close");
+  close.addEventListener("click", () => dialog.close());
+  dialog.replaceChildren(el("h2", { id: "dialog-title" }, "Nothing was done"),
+    el("p.trouble", { role: "alert" }, "The files of this button did not come. Reload the page, or type ", el("code", null, "sentinel halt"), " on Sentinel's machine."),
+    el("div.buttons", null, close));
+  dialog.showModal();
+}
 
 function restyle() {
   page.view.restyle?.(context());

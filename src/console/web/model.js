@@ -64,8 +64,7 @@ export function drawn({ data }) {
   if (!h) return null;
   const series = [{ name: "now", colour: "buy", values: h.shares }];
   if (h.reference) series.push({ name: "trained", colour: "sell", values: h.reference });
-  return plots.draw("histogram", JSON.stringify(h) + look(), (Plot, target, width) => columns(Plot, target, width, { groups: h.bounds.map((bound) => `≤ ${f.plain(bound)}`), series }));
+  return plots.draw("histogram", h, (Plot, target, width) => columns(Plot, target, width, { groups: h.bounds.map((bound) => `≤ ${f.plain(bound)}`), series }));
 }
 
-const look = () => document.documentElement.dataset.theme + matchMedia("(prefers-color-scheme: dark)").matches;
 export const leave = () => plots.clear();

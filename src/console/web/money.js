@@ -16,12 +16,13 @@ export async function load({ get }) {
 export function render({ data, now }) {
   if (!data) return el("p.soft", null, "Reading the books…");
   const { books, equity } = data, names = { today: "Today", week: "This week", month: "This month" };
+  const trouble = books.account?.trouble ?? equity.trouble;
   return [
-    account(books, now),
+    el("div", null, trouble && now.daemon.mode === "live" && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`), account(books, now)),
     section("Profit and loss, realised", ledgers("Period", books.periods, (it) => [names[it.period] ?? it.period, el("small", null, `since ${f.moment(it.from_ms, now.now_ms)}`)]),
       el("p.soft", null, "Live minus paper: signals that ended on both, without trades by hand; what execution brought or cost. It counts when the later of the two ended. What the gateway reports after a cycle is here after the next one.")),
     section("Equity", el("div.bar", { role: "group", "aria-label": "Range" }, RANGES.map(([id, text]) => el("button", { type: "button", "data-act": "range", "data-arg": id, "aria-pressed": String(id === range) }, text))),
-      equityText(equity)),
+      equityText(equity, now)),
     section("By day (UTC)", books.days.length ? [dayPlot(books), ledgers("Day", books.days.slice(0, DAYS_SHOWN), (it) => it.day)] : el("p.soft", null, "No trade has ended yet.")),
     section("By symbol, this month", ledgers("Symbol", books.symbols, (it) => it.symbol)),
     books.unexplained.length ? section("Unexplained steps of the balance", el("p.soft", null, "No close explains them: a deposit, or a trade by hand."),
@@ -30,13 +31,16 @@ export function render({ data, now }) {
 }
 
 function account({ account: a, paper_start: start, slippage: s }, now) {
-  const sum = (value) => (a ? f.sum(value, a.currency, false) : "?");
+  const sum = (value) => old(a?.trouble, a ? f.sum(value, a.currency, false) : "?");
   const told = a?.seen_ms ? `reported ${f.moment(a.seen_ms, now.now_ms)}` : "never reported";
   return tiles([
     (a || now.daemon.mode === "live") && ["Balance", sum(a?.balance ?? null), told], (a || now.daemon.mode === "live") && ["Equity", sum(a?.equity ?? null), told],
     start !== null && ["Paper began with", f.sum(start, a?.currency ?? "", false)],
     s && s.fills > 0 && ["Slippage", f.sum(s.mean_points, "points"), `mean of ${s.fills} fills, worst ${f.plain(s.worst_points)}; above 0 is worse`]]);
 }
+
+/** What the gateway reported before it fell silent is no sum of now. */
+const old = (trouble, text) => (trouble ? el("span.soft", null, text) : text);
 
 const unitOf = (rows, ledger) => rows.find((it) => it[ledger]?.unit)?.[ledger].unit ?? null;
 
@@ -47,12 +51,12 @@ function ledgers(name, rows, first) {
   return table([[name, "name"], ["Live", "n"], ["Paper", "n"], ["Live minus paper", "n"]], rows.map(line), "Nothing yet.");
 }
 
-function equityText(equity) {
-  const { live, paper } = equity;
+function equityText(equity, now) {
+  const { live, paper, trouble } = equity;
   if (!live && !paper) return el("p.soft", null, "No equity is known yet.");
   const share = (it, name) => (it.unit === "points" || !Number.isFinite(it[name]) ? "" : ` (${f.percent(it[name])})`);
-  const one = (name, it) => it && [`${name}: drawdown`, `${f.sum(it.drawdown, it.unit, false)}${share(it, "drawdown_share")}`,
-    `from the peak ${f.sum(it.peak, it.unit, false)}; deepest ever ${f.sum(it.drawdown_max, it.unit, false)}${share(it, "drawdown_max_share")}`];
+  const one = (name, it) => it && [`${name}: drawdown`, old(it.seen_ms && trouble, `${f.sum(it.drawdown, it.unit, false)}${share(it, "drawdown_share")}`),
+    `${it.seen_ms ? `reported ${f.moment(it.seen_ms, now.now_ms)}; ` : ""}from the peak ${f.sum(it.peak, it.unit, false)}; deepest ever ${f.sum(it.drawdown_max, it.unit, false)}${share(it, "drawdown_max_share")}`];
   return [
     groups(equity).map((names) => [
       host(`equity-${names[0]}`, `Change of equity over time, ${names.join(" and ")}`), host(`drawdown-${names[0]}`, `Drawdown, ${names.join(" and ")}`),
@@ -77,15 +81,14 @@ const known = (days) => days.filter((it) => [it.live, it.paper].some((m) => Numb
 
 export async function drawn({ data }) {
   if (!data) return;
-  const { books, equity } = data, look = `${f.zone.kind}${document.documentElement.dataset.theme}${matchMedia("(prefers-color-scheme: dark)").matches}`;
-  const series = (names, make) => names.map((name) => ({ name, colour: LINES[name][0], dash: LINES[name][1], points: make(earned(equity[name])) }));
-  const key = JSON.stringify([equity.live?.rows, equity.paper?.rows]) + look;
+  const { books, equity } = data;
+  const series = (names, make) => names.map((name) => ({ name, colour: LINES[name][0], dash: LINES[name][1], points: make(earned(equity[name]), equity[name].peak_before) }));
   const days = known(books.days).slice(0, DAYS_SHOWN).reverse(), value = (m) => (Number.isFinite(m?.amount) ? m.amount : null);
   await Promise.all([
     ...groups(equity).flatMap((names) => [
-      plots.draw(`equity-${names[0]}`, key, (Plot, target, width) => lines(Plot, target, width, { series: series(names, change), range: around })),
-      plots.draw(`drawdown-${names[0]}`, key, (Plot, target, width) => lines(Plot, target, width, { series: series(names, fall), height: 110, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] }))]),
-    plots.draw("days", JSON.stringify(days) + look, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)), decimals: 0,
+      plots.draw(`equity-${names[0]}`, names.map((name) => equity[name]), (Plot, target, width) => lines(Plot, target, width, { series: series(names, change), range: around })),
+      plots.draw(`drawdown-${names[0]}`, names.map((name) => equity[name]), (Plot, target, width) => lines(Plot, target, width, { series: series(names, fall), height: 110, range: (u, least) => [Math.min((least ?? 0) * 1.1, -1), 0] }))]),
+    plots.draw("days", days, (Plot, target, width) => columns(Plot, target, width, { groups: days.map(({ day }) => day.slice(5)),
       series: [{ name: "live", colour: "buy", values: days.map((it) => value(it.live)) }, { name: "paper", colour: "paper", values: days.map((it) => value(it.paper)) }] })),
   ]);
 }
@@ -109,9 +112,9 @@ function change(points) {
   return points.map(([ms, value]) => [ms, Number.isFinite(value) ? value - first : null]);
 }
 
-/** From equity to its distance from the highest before, below 0. */
-function fall(points) {
-  let peak = null;
+/** From equity to its distance from the highest before, below 0; `before` is the highest before the first point. */
+export function fall(points, before) {
+  let peak = before;
   return points.map(([ms, value]) => {
     if (!Number.isFinite(value)) return [ms, null];
     peak = Math.max(peak ?? value, value);

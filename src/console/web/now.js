@@ -4,7 +4,7 @@ import { headline, stoppedBy } from "./boot.js";
 import * as f from "./parts.js";
 import { ago, el, money, oddsBar, oddsText, section, state, table, tiles, until, verdict, whyCell } from "./parts.js";
 
-const CYCLES_SHOWN = 12, RECORDED_MS = 30 * 86400e3;
+const CYCLES_SHOWN = 12, UNRESOLVED_MAX = 50, RECORDED_MS = 30 * 86400e3;
 
 export async function load({ get }) {
   return { recent: await get(`decisions?limit=${CYCLES_SHOWN}`) };
@@ -15,7 +15,7 @@ export function render({ now, data }) {
     headline(now, facts(now)),
     waiting(now),
     section("Today, since 00:00 UTC", today(now)),
-    section("Symbols", symbols(now)),
+    section("Symbols", now.symbols_total > now.symbols.length && el("p.soft", null, `The first ${now.symbols.length} of ${now.symbols_total}; the others: `, el("code", null, "sentinel explain")), symbols(now)),
     data ? section("Last decisions", recent(data.recent, now)) : null,
   ];
 }
@@ -57,7 +57,8 @@ function waiting(now) {
       " since ", f.moment(order.since_ms), order.reason ? `: ${order.reason}` : null, ". Look for it in the terminal, then type ", el("code", null, "sentinel orders")]]);
   }
   for (const check of health.checks) {
-    const isSaid = (check.name === "orders" && unresolved.length) || (check.name === "kill_switch" && halt.is_halted);
+    // Of very many only the oldest are listed; the check counts them.
+    const isSaid = (check.name === "orders" && unresolved.length && unresolved.length < UNRESOLVED_MAX) || (check.name === "kill_switch" && halt.is_halted);
     if (check.status !== "ok" && !isSaid) lines.push([check.status === "fail" ? "bad" : "warn", check.name, check.detail]);
   }
   if (!health.is_ready && health.not_ready_because && daemon.mode === "live") lines.push(["warn", "not ready", health.not_ready_because]);
@@ -84,7 +85,8 @@ function symbols(now) {
     const held = [it.positions_live && `${it.positions_live} live`, it.positions_unknown && `${it.positions_unknown} unknown`, it.positions_paper && `${it.positions_paper} paper`].filter(Boolean).join(", ");
     return [
       [el("a", { href: `#/symbol/${encodeURIComponent(it.symbol)}` }, it.symbol), d?.close !== null && d ? el("small", null, f.fixed(d.close, it.digits)) : null],
-      verdict(d),
+      // Of an earlier cycle than the newest: it says nothing of now.
+      [verdict(d), d && d.cycle_id < now.cycle_id && el("small", null, `at ${f.clock(d.cycle_id, now.now_ms)}`)],
       d ? [oddsBar(d), el("small", null, oddsText(d))] : "",
       whyCell(d),
       signal ? [verdict(signal), el("small", null, f.moment(signal.cycle_id, now.now_ms))] : el("span.soft", null, "none"),
@@ -103,5 +105,5 @@ function recent({ rows }, now) {
     d.order_id ? el("a", { href: `#/order/${encodeURIComponent(d.order_id)}` }, verdict(d)) : verdict(d),
     [whyCell(d), d.paper_order_id ? [" ", el("a.paper", { href: `#/order/${encodeURIComponent(d.paper_order_id)}` }, "◆ paper order")] : null],
   ];
-  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.map(line), "No decision yet.", "brief");
+  return table([["Time", "mark"], ["Symbol", "mark"], ["Close", "n"], ["Odds", "mark"], ["Decision", "mark"], ["Why", "long"]], rows.slice(0, 50).map(line), "No decision yet.", "brief");
 }

@@ -5,19 +5,28 @@ import * as f from "./parts.js";
 
 let loading = null;
 
-/** uPlot is a classic script: its small build has no module. */
-export function uPlot() {
+function load() {
   loading ??= new Promise((done, fail) => {
     const script = el("script", { src: new URL("vendor/uPlot.iife.min.js", import.meta.url).href });
     script.addEventListener("load", () => done(globalThis.uPlot));
-    script.addEventListener("error", () => { loading = null; fail(new Error("the plots could not be loaded")); });
+    script.addEventListener("error", () => { loading = null; fail(new Error("the plots could not be loaded; if Sentinel was updated, reload the page")); });
     document.head.append(script);
   });
   return loading;
 }
 
-// At once: only views that draw need this module. Who draws is told of a failure, and tries again.
-uPlot().catch(() => {});
+/** uPlot, a classic script: its small build has no module. If it does not come, that stands in `host`; who draws tries again. */
+export async function uPlot(host) {
+  try {
+    return await load();
+  } catch (error) {
+    host.replaceChildren(el("p.trouble", { role: "status" }, error.message));
+    throw error;
+  }
+}
+
+// At once: only views that draw need this module.
+load().catch(() => {});
 
 /** The stylesheet's colours of this moment. */
 export function colours() {
@@ -44,20 +53,27 @@ export class Kept {
     });
   }
 
-  /** Draws into the element with this data-keep, again only if `key` is another one. */
-  async draw(name, key, make) {
+  /** Draws into the element with this data-keep, again only if `of`, which is what it shows, or the page's look is another. */
+  async draw(name, of, make) {
     const host = document.querySelector(`[data-keep="${name}"]`);
     if (!host) return;
+    const key = JSON.stringify([of, f.zone.kind, document.documentElement.dataset.theme, matchMedia("(prefers-color-scheme: dark)").matches]);
     const kept = this.plots.get(name);
     if (kept?.host === host && kept.key === key) return;
     const entry = { host, key, plot: null };
     this.plots.set(name, entry);
-    const Plot = await uPlot();
-    if (this.plots.get(name) !== entry) return;
-    kept?.plot?.destroy();
-    host.replaceChildren();
-    entry.plot = make(Plot, host, Math.floor(host.clientWidth));
-    this.observer.observe(host);
+    try {
+      const Plot = await uPlot(host);
+      if (this.plots.get(name) !== entry) return;
+      kept?.plot?.destroy();
+      host.replaceChildren();
+      entry.plot = make(Plot, host, Math.floor(host.clientWidth));
+      this.observer.observe(host);
+    } catch (error) {
+      // Not drawn: the next update tries again.
+      if (this.plots.get(name) === entry) this.plots.delete(name);
+      throw error;
+    }
   }
 
   clear() {
@@ -78,23 +94,32 @@ export function lines(Plot, target, width, { series, height = 200, range }) {
   const c = colours();
   const tables = series.map(({ points }) => [points.map(([ms]) => ms / 1000), points.map(([, value]) => value)]);
   const data = Plot.join(tables, tables.map((table) => table.slice(1).map(() => 2)));
-  // A value holds until the next one of the same ledger.
+  // A value holds until the next one of the same ledger, and the last one no longer: nobody knows what came after it.
   const held = data.map((column, at) => (at === 0 ? column : hold(column)));
   return new Plot({
     width, height, legend: { show: false }, ...zoned(Plot), cursor: { y: false, points: { size: 6 } }, scales: { y: { range } },
     axes: [axis(c, { space: 70, values: (u, ticks) => ticks.map((s, at) => f.tick(s * 1000, at ? ticks[at - 1] * 1000 : undefined)) }),
-      axis(c, { size: 62, values: (u, ticks) => ticks.map((value) => f.fixed(value, Math.abs(ticks[1] - ticks[0]) < 1 ? 2 : 0)) })],
+      axis(c, { size: 62, values: numbers })],
     series: [{}, ...series.map(({ name, colour, dash }) => ({ label: name, stroke: c[colour], width: 1.8, dash, paths: Plot.paths.stepped({ align: 1 }), points: { show: false } }))],
   }, held, target);
 }
 
 function hold(column) {
+  const end = column.findLastIndex(Number.isFinite);
   let last = null;
-  return column.map((value) => (last = value ?? last));
+  return column.map((value, at) => (at > end ? null : (last = value ?? last)));
+}
+
+/** The numbers of an axis, with as many decimals as its steps need. */
+function numbers(u, ticks) {
+  const step = Math.abs(ticks[1] - ticks[0]);
+  let decimals = 0;
+  while (decimals < 6 && Math.abs(step * 10 ** decimals - Math.round(step * 10 ** decimals)) > 1e-6) decimals += 1;
+  return ticks.map((value) => f.fixed(value, decimals));
 }
 
 /** Columns: `groups` are the names under them, `series` {name, colour, values}, side by side. */
-export function columns(Plot, target, width, { groups, series, height = 190, decimals = 2 }) {
+export function columns(Plot, target, width, { groups, series, height = 190 }) {
   const c = colours(), share = 0.8 / series.length;
   const at = groups.map((_, index) => index);
   const draw = (u) => {
@@ -117,7 +142,7 @@ export function columns(Plot, target, width, { groups, series, height = 190, dec
     width, height, legend: { show: false }, cursor: { show: false },
     scales: { x: { time: false, range: () => [-0.6, groups.length - 0.4] }, y: { range: least } },
     axes: [axis(c, { grid: { show: false }, splits: () => at, values: (u, ticks) => thin(ticks, groups, u.width) }),
-      axis(c, { size: 58, values: (u, ticks) => ticks.map((value) => f.fixed(value, decimals)) })],
+      axis(c, { size: 58, values: numbers })],
     series: [{}, ...series.map(({ name }) => ({ label: name, paths: () => null, points: { show: false } }))],
     hooks: { draw: [draw] },
   }, [at, ...series.map(({ values }) => values)], target);

@@ -9,21 +9,23 @@ const dialog = document.getElementById("dialog");
 
 /**
  * Opens the dialog for the state that the page shows; if that is old, `isOld`, a halt comes first. `done` gets the new state, `stale` is called if it was an old one.
+ * `halts`: whether it is the one that halts, if the other is possible, too.
  */
-export function openDialog(now, isOld, done, stale) {
+export function openDialog(now, isOld, done, stale, halts = isOld) {
   const halt = now?.halt, account = now?.daemon.account ?? DRY_RUN;
   // Of a daemon whose state was never read only a halt is possible. What was read long ago must not keep anyone from one:
   // somebody may have resumed since.
   const wasStopped = now !== null && f.isStopped(halt);
-  const isStopped = wasStopped && !isOld;
+  const isStopped = wasStopped && !halts;
   const message = el("p.trouble", { role: "alert", hidden: true });
   const input = isStopped
     ? el("input", { id: "typed", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200, required: true })
     : el("input", { id: "typed", autocomplete: "off", maxlength: 200, required: true, placeholder: "news at 15:30" });
   const button = el("button", { type: "submit", class: isStopped ? "primary" : "danger" }, isStopped ? "Resume" : "Halt now");
   const close = el("button", { type: "button" }, "Cancel");
-  const other = isOld && wasStopped && el("button", { type: "button" }, "Resume…");
-  if (other) other.addEventListener("click", () => { dialog.close(); openDialog(now, false, done, stale); });
+  // Failed orders stop the rest only until somebody resumes; a halt stays.
+  const other = wasStopped && (halts || !halt.is_halted) && el("button", { type: "button" }, halts ? "Resume…" : "Halt…");
+  if (other) other.addEventListener("click", () => { dialog.close(); openDialog(now, isOld, done, stale, !halts); });
   const banner = el("p.lost", { role: "alert", "data-banner": true, hidden: true });
   const form = el("form", null, banner, isStopped ? resumeText(halt, account) : haltText(now), input, message, el("div.buttons", null, button, other, close));
   const check = () => { button.disabled = isStopped ? input.value.trim() !== account : !input.value.trim(); };

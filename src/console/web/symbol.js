@@ -121,9 +121,9 @@ const lastBar = () => view.list.findLastIndex(({ bar }) => bar);
 /** How old the live ones are: the gateway is asked only now and then. */
 function asTold({ daemon, now_ms: at }) {
   if (!view.told || daemon.mode !== "live") return null;
-  const { seen_ms: seen, trouble } = view.told;
+  const { seen_ms: seen, trouble, rows, total } = view.told;
   return [trouble && el("p.trouble", { role: "status" }, `Not up to date: ${trouble}`),
-    el("p.soft", null, seen === null ? "The gateway has not listed its positions yet." : `The live ones as reported ${f.moment(seen, at)}.`)];
+    el("p.soft", null, seen === null ? "The gateway has not listed its positions yet." : `The live ones as reported ${f.moment(seen, at)}.`, total > rows.length && ` Of all symbols the first ${rows.length} of ${total}.`)];
 }
 
 function positions() {
@@ -157,7 +157,7 @@ export async function drawn(context) {
   if (view.isLoading) return;
   view.isLoading = true;
   try {
-    const Plot = await uPlot();
+    const Plot = await uPlot(host);
     if (!host.isConnected) return;
     const hosts = [el("div.candles"), el("div.odds-plot")], tip = el("div.tip", { hidden: true });
     host.replaceChildren(...hosts, tip);

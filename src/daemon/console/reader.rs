@@ -71,6 +71,7 @@ struct Running {
     number: u64,
     since: Option<Instant>,
     journal: Option<InterruptHandle>,
+    archive: Option<InterruptHandle>,
 }
 
 /// Ends a question if nobody waits for it any more, such as when its client has gone.
@@ -92,8 +93,9 @@ impl Waiting {
     fn interrupt_after(&self, most: Duration) {
         let running = lock(&self.running);
         let is_over = running.number == self.number && running.since.is_some_and(|since| since.elapsed() >= most);
-        if let Some(journal) = running.journal.as_ref().filter(|_| is_over) {
-            journal.interrupt();
+        // One that does nothing at the moment is not harmed.
+        for file in running.journal.iter().chain(&running.archive).filter(|_| is_over) {
+            file.interrupt();
         }
     }
 }
@@ -142,16 +144,21 @@ impl Reader {
     /// Asks the bar archive; `None` if there is no file yet.
     pub async fn archive<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&mut Archive) -> Result<T, ReadError> + Send + 'static,
+        question: impl FnOnce(&mut Archive) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<Option<T>, ReadError> {
         self.ask(move |files| {
             let Some(path) = files.facts.archive.as_deref().filter(|path| path.exists()) else { return Ok(None) };
             let archive = match &mut files.archive {
                 Some(archive) => archive,
-                none => none.insert(open(path)?),
+                none => {
+                    let opened = none.insert(open(path)?);
+                    lock(&files.running).archive = Some(opened.interrupter());
+                    opened
+                }
             };
-            let answer = question(archive);
-            if answer.is_err() {
+            let answer = question(archive).map_err(ReadError::of);
+            if matches!(answer, Err(ReadError::Failed(_))) {
+                lock(&files.running).archive = None;
                 files.archive = None;
             }
             answer.map(Some)
@@ -218,8 +225,9 @@ fn run(mut files: Files, asked: &Receiver<Question>) {
         match asked.recv_timeout(IDLE) {
             Ok(question) => question(&mut files),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                // Before its connection goes.
-                lock(&files.running).journal = None;
+                // Before their connections go.
+                let mut running = lock(&files.running);
+                (running.journal, running.archive) = (None, None);
                 return;
             }
         }
@@ -228,4 +236,37 @@ fn run(mut files: Files, asked: &Receiver<Question>) {
 
 fn open(path: &Path) -> Result<Archive, ReadError> {
     Archive::open_in_daemon(path).map_err(|error| ReadError::Failed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::console::tests::facts_in;
+
+    #[actix::test]
+    async fn a_read_of_the_archive_is_ended_in_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let facts = Arc::new(facts_in(folder.path()));
+        let path = facts.archive.clone().unwrap();
+        drop(Archive::open(&path).unwrap());
+        let many = "INSERT INTO series (id, symbol, interval) VALUES (1, 'EURUSD', '1h'); INSERT INTO sources VALUES (1, 'x');
+                    WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 5000)
+                    INSERT INTO bars (series, open_time, revision, first_cycle_id, source, open, high, low, close, volume)
+                    SELECT 1, n * 3600, 0, n, 1, 1, 1, 1, 1, 1 FROM it;";
+        rusqlite::Connection::open(&path).unwrap().execute_batch(many).unwrap();
+        let thread = ReaderThread::default();
+        let reader = Reader::new(facts, thread.clone());
+        let begun = Instant::now();
+        // Reads one time after the other, far longer than a question may take.
+        let answer = reader.archive(move |archive| {
+            while begun.elapsed() < Duration::from_secs(5) {
+                archive.newest("EURUSD", sentinel_actors::domain::interval::Interval::OneHour, i64::MAX, 5_000)?;
+            }
+            Ok(())
+        });
+        assert_eq!((answer.await, begun.elapsed() < DEADLINE), (Err(ReadError::Busy), true));
+        let next = reader.archive(|archive| archive.series());
+        assert_eq!(next.await.unwrap().map(|series| series.len()), Some(1), "the thread is free again");
+        thread.close();
+    }
 }

@@ -67,13 +67,25 @@ struct Setup {
     schedule: &'static str,
     /// How long the daemon has been running.
     up: Duration,
+    /// EURUSD, and others without a decision.
+    symbols: usize,
 }
 
 impl Default for Setup {
     fn default() -> Self {
         let (users, hosts, is_live) = (false, Vec::new(), false);
         let (schedule, up) = ("58 * * * * *", Duration::ZERO);
-        Self { users, hosts, has_halt_file: true, is_writable: true, is_live, has_paper: true, schedule, up }
+        Self {
+            users,
+            hosts,
+            has_halt_file: true,
+            is_writable: true,
+            is_live,
+            has_paper: true,
+            schedule,
+            up,
+            symbols: 1,
+        }
     }
 }
 
@@ -102,7 +114,7 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         period: Duration::from_secs(60),
         step: Duration::from_secs(60),
         started: SystemClock.now() - setup.up,
-        symbols: vec![SymbolFacts { name: "EURUSD".into(), gateway_name: "EURUSDm".into(), digits: 5, threshold: 0.6 }],
+        symbols: (0..setup.symbols).map(symbol).collect(),
         halt_file: setup.has_halt_file.then(|| folder.join("halt")),
         failures_max: 3,
         journal: folder.join("journal.db"),
@@ -111,6 +123,16 @@ fn facts(folder: &Path, setup: &Setup) -> Facts {
         hosts: setup.hosts.clone(),
         bind: "127.0.0.1".into(),
     }
+}
+
+/// Those of a console whose files are in this folder.
+pub(super) fn facts_in(folder: &Path) -> Facts {
+    facts(folder, &Setup::default())
+}
+
+fn symbol(number: usize) -> SymbolFacts {
+    let name = if number == 0 { "EURUSD".to_owned() } else { format!("S{number}") };
+    SymbolFacts { gateway_name: format!("{name}m"), name, digits: 5, threshold: 0.6 }
 }
 
 fn metrics() -> actix::Addr<MetricsActor> {

@@ -332,6 +332,7 @@ class World:
                 for ledger, orders in (("live", live), ("paper", paper))
             },
         }
+        answer["symbols_total"] = len(self.symbols)
         answer["symbols"] = [
             {
                 "symbol": symbol,
@@ -458,7 +459,7 @@ class World:
             for order in orders
             if order["position"] == "open" and order["entry"]
         ]
-        return self.envelope(seen_ms=self.cycle(), trouble=None, rows=rows)
+        return self.envelope(seen_ms=self.cycle(), trouble=None, total=len(rows), rows=rows)
 
     def equity(self, query):
         """GET equity."""
@@ -472,6 +473,8 @@ class World:
             peak = max(row[1] for row in rows)
             answer[ledger] |= {
                 "rows": rows,
+                "peak_before": None,
+                "seen_ms": rows[-1][0] if ledger == "live" else None,
                 "peak": peak,
                 "drawdown": round(peak - value, 2),
                 "drawdown_share": (peak - value) / peak,

@@ -2,7 +2,7 @@
 
 use super::Archive;
 use crate::domain::{bar::Bar, interval::Interval};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, InterruptHandle, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "open_time, revision, open, high, low, close, volume";
 
@@ -22,6 +22,11 @@ pub struct SeriesRange {
 }
 
 impl Archive {
+    /// Ends a read that takes too long, from another thread; what it reads then is an error of SQLite's.
+    pub fn interrupter(&self) -> InterruptHandle {
+        self.connection.get_interrupt_handle()
+    }
+
     /// What there is, by symbol and interval.
     ///
     /// # Errors

@@ -41,11 +41,22 @@ pub const ROWS_MAX: usize = 500;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
     /// It took too long, or somebody held the file.
-    #[error("the journal did not answer in {} ms", READ_MAX.as_millis())]
+    #[error("the journal or the bar archive did not answer in {} ms", READ_MAX.as_millis())]
     Busy,
     /// The file is gone, or cannot be read.
     #[error("{0}")]
     Failed(String),
+}
+
+impl ReadError {
+    /// Of what SQLite says.
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn of(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            _ => Self::Failed(error.to_string()),
+        }
+    }
 }
 
 /// The open file.
@@ -98,12 +109,7 @@ impl ConsoleReader {
             let snapshot = self.connection.unchecked_transaction()?;
             work(&snapshot)
         };
-        read().map_err(|error| match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted | ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                ReadError::Busy
-            }
-            _ => ReadError::Failed(error.to_string()),
-        })
+        read().map_err(ReadError::of)
     }
 
     /// The newest cycle with decisions: its begin, unix milliseconds.

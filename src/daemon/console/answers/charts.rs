@@ -3,10 +3,7 @@
 use super::{Answer, Body, Query, answer, as_json, newest_cycle, sent, unread};
 use crate::daemon::console::{app_state::AppState, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use sentinel_actors::{
-    adapters::journal::ReadError,
-    domain::{bar::Bar, calendar::Calendar, interval::Interval},
-};
+use sentinel_actors::domain::{bar::Bar, calendar::Calendar, interval::Interval};
 use serde_json::{Value, json};
 
 pub async fn decisions(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
@@ -54,8 +51,7 @@ async fn make_bars(request: &HttpRequest, app: &AppState) -> Answer {
     let (interval, name, calendar) = (app.facts.interval, symbol.name.clone(), app.facts.calendar.clone());
     let read = app.reader.archive(move |archive| {
         // A bar closes after it opens, so no bar that closes before this opens later; two more for long and short days.
-        let found = archive.newest(&name, interval, before.unwrap_or(i64::MAX), limit + 2);
-        let found = found.map_err(|error| ReadError::Failed(error.to_string()))?;
+        let found = archive.newest(&name, interval, before.unwrap_or(i64::MAX), limit + 2)?;
         let is_before = |bar: &Bar| before.is_none_or(|before| bar.close_time(interval, &calendar) < before);
         Ok(found.into_iter().filter(is_before).collect::<Vec<_>>())
     });

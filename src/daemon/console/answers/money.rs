@@ -49,10 +49,13 @@ async fn make_equity(request: &HttpRequest, app: &AppState) -> Answer {
     let name = query.text("range").unwrap_or("month");
     let range = Range::ALL.into_iter().find(|(known, _)| *known == name);
     let (name, range) = range.ok_or_else(|| bad("range must be day, week, month or all"))?;
-    let of = ledgers(app, None);
+    let trouble = app.health.answer().await.and_then(|health| health.account_trouble);
+    let of = ledgers(app, trouble.as_ref());
     let curves = app.reader.journal(move |journal| journal.equity(&of, range)).await.map_err(unread)?;
     let cycle_id = newest_cycle(app, curves.newest_cycle).await;
-    let body = json!({"range": name, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?});
+    let body = json!({
+        "range": name, "trouble": curves.trouble, "live": as_json(curves.live)?, "paper": as_json(curves.paper)?,
+    });
     answer(request, app, Body::new(cycle_id, body))
 }
 

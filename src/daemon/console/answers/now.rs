@@ -3,14 +3,14 @@
 use super::{Answer, Body, answer, as_json, health, millis, sent, unread};
 use crate::daemon::console::{
     app_state::AppState,
-    facts::Facts,
+    facts::{Facts, SymbolFacts},
     halt::Halt,
     security::{Doors, user},
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use sentinel_actors::{
     adapters::journal::{
-        ConsoleReader, Decided, Latch, Ledgers, Money, OrderShown, PositionCount, Pressed, ReadError, Today,
+        ConsoleReader, Decided, Latch, Ledgers, OrderShown, PositionCount, Pressed, ROWS_MAX, ReadError, Today,
     },
     metrics::health::CycleHealth,
 };
@@ -19,6 +19,8 @@ use std::{collections::HashMap, time::Duration};
 
 /// Unresolved orders that are listed.
 const UNRESOLVED_MAX: u32 = 50;
+/// Bars that are older are recorded ones.
+const RECORDED_S: i64 = 30 * 86_400;
 /// Where the settings have no limit, orders in a row are counted up to this.
 const FAILURES_MAX: u32 = 100;
 
@@ -52,6 +54,7 @@ pub(super) fn ledgers(app: &AppState, trouble: Option<&String>) -> Ledgers {
         no_live: (!app.facts.is_live).then_some(DRY_RUN),
         no_paper: (!app.facts.has_paper).then_some(PAPER_OFF),
         trouble: trouble.cloned(),
+        started_ms: millis(app.facts.started),
         digits: app.facts.symbols.iter().map(|symbol| (symbol.name.clone(), symbol.digits)).collect(),
         now_ms: millis(app.clock.now()),
     }
@@ -67,15 +70,14 @@ async fn make(request: &HttpRequest, app: &AppState, doors: &Doors) -> Answer {
     let (of, shared) = (ledgers(app, health.account_trouble.as_ref()), app.facts.clone());
     let of_now = of.now_ms / 1_000;
     let rows = app.reader.journal(move |journal| read(journal, &of, &shared, since_ms)).await;
-    let Rows { decisions, mut signals, positions, unresolved, mut today, halt: stopped } = rows.map_err(unread)?;
-    as_told(&mut today.0, health.account_trouble.as_ref());
+    let Rows { decisions, mut signals, positions, unresolved, today, halt: stopped } = rows.map_err(unread)?;
     let halt = shown(app, since_ms, Some(stopped));
     let facts = &app.facts;
     let user = user(request);
     let newest_bar = decisions.iter().filter_map(|decision| decision.bar_close_s).max();
     let newest_cycle = decisions.first().map(|decision| decision.cycle_id);
     let mut decisions: HashMap<_, _> = decisions.into_iter().map(|it| (it.symbol.clone(), it)).collect();
-    let symbols = facts.symbols.iter().take(sentinel_actors::adapters::journal::ROWS_MAX).map(|symbol| {
+    let symbols = shown_symbols(facts).map(|symbol| {
         let PositionCount { live, unknown, paper } = positions.get(&symbol.name).copied().unwrap_or_default();
         json!({
             "symbol": symbol.name, "gateway_name": symbol.gateway_name, "digits": symbol.digits,
@@ -119,12 +121,13 @@ async fn make(request: &HttpRequest, app: &AppState, doors: &Doors) -> Answer {
         "period_s": facts.period.as_secs_f64(), "step_s": facts.step.as_secs_f64(), "next_cycle_ms": next_cycle,
         "due_ms": due.map(millis), "cycles_ended": health.cycles_ended,
         "cycle": cycle,
-        "market": {"is_open": health.is_market_open, "calendar": facts.calendar_name},
+        "market": {"is_open": is_open(facts, newest_bar, of_now, health.is_market_open), "calendar": facts.calendar_name},
         "newest_bar_close_s": newest_bar, "next_bar_close_s": newest_bar.and_then(|newest| next_bar(facts, newest, of_now)),
         "halt": as_json(halt)?,
         "health": shown(false),
         "unresolved": unresolved,
         "today": {"from_ms": from_ms, "live": today.0, "paper": today.1},
+        "symbols_total": facts.symbols.len(),
         "symbols": symbols,
     });
     answer(request, app, Body::new(cycle_id, body).passing("health", shown(true)))
@@ -136,6 +139,15 @@ fn last_begin(cycle: Option<&CycleHealth>, started: Duration) -> Duration {
     cycle.map_or(started, |cycle| Duration::from_millis(cycle.cycle_id).min(cycle.finished_at))
 }
 
+/// Whether the market is open now, which the last cycle does not know: a schedule may rest for days. Recorded bars have a time of
+/// their own, which only the cycle knows.
+fn is_open(facts: &Facts, newest_close_s: Option<i64>, now_s: i64, in_cycle: Option<bool>) -> Option<bool> {
+    match newest_close_s {
+        Some(close_s) if now_s - close_s < RECORDED_S => Some(facts.calendar.is_open(now_s)),
+        _ => in_cycle,
+    }
+}
+
 /// When the bar after the newest one closes, unix seconds; `None` if it has, as of recorded bars, or while the market is closed.
 fn next_bar(facts: &Facts, newest_close_s: i64, now_s: i64) -> Option<i64> {
     let (interval, calendar) = (facts.interval, &facts.calendar);
@@ -144,11 +156,9 @@ fn next_bar(facts: &Facts, newest_close_s: i64, now_s: i64) -> Option<i64> {
     (close_s > now_s && is_open).then_some(close_s)
 }
 
-/// What is open is worth what the gateway reported, and nothing is known of that while it reports nothing.
-fn as_told(live: &mut Today, trouble: Option<&String>) {
-    if let Some(trouble) = trouble.filter(|_| live.open.amount.is_some()) {
-        live.open = Money::unknown(trouble.clone());
-    }
+/// As many symbols as an answer has rows.
+fn shown_symbols(facts: &Facts) -> impl Iterator<Item = &SymbolFacts> {
+    facts.symbols.iter().take(ROWS_MAX)
 }
 
 fn unresolved_row(order: &OrderShown) -> Value {
@@ -157,15 +167,10 @@ fn unresolved_row(order: &OrderShown) -> Value {
 }
 
 fn read(journal: &mut ConsoleReader, of: &Ledgers, facts: &Facts, since_ms: Option<i64>) -> Result<Rows, ReadError> {
-    let mut signals = HashMap::new();
-    for symbol in &facts.symbols {
-        if let Some(signal) = journal.newest_signal(&symbol.name)? {
-            signals.insert(symbol.name.clone(), signal);
-        }
-    }
+    let signals = journal.newest_signals(shown_symbols(facts).map(|symbol| symbol.name.as_str()))?;
     Ok(Rows {
         decisions: journal.newest_decisions()?,
-        signals,
+        signals: signals.into_iter().map(|signal| (signal.symbol.clone(), signal)).collect(),
         positions: journal.positions(of, &facts.gateway_names())?.counts(),
         unresolved: journal.unresolved(UNRESOLVED_MAX)?,
         today: journal.today(of)?,

@@ -3,7 +3,10 @@
 use super::{Answer, Body, Query, answer, as_json, bad, health, newest_cycle, now::ledgers, sent, unread};
 use crate::daemon::console::{app_state::AppState, security::failure};
 use actix_web::{HttpRequest, HttpResponse, http::StatusCode, web};
-use sentinel_actors::{adapters::journal::Ledger, domain::order_state::OrderState};
+use sentinel_actors::{
+    adapters::journal::{Ledger, ROWS_MAX},
+    domain::order_state::OrderState,
+};
 use serde_json::json;
 
 pub async fn orders(request: HttpRequest, app: web::Data<AppState>) -> HttpResponse {
@@ -54,8 +57,12 @@ async fn make_positions(request: &HttpRequest, app: &AppState) -> Answer {
     let trouble = health(app).await?.account_trouble;
     let of = ledgers(app, trouble.as_ref());
     let positions = app.reader.journal(move |journal| journal.positions(&of, &names)).await;
-    let positions = positions.map_err(unread)?;
+    let mut positions = positions.map_err(unread)?;
     let cycle_id = newest_cycle(app, positions.newest_cycle).await;
-    let body = json!({"seen_ms": positions.seen_ms, "trouble": trouble, "rows": as_json(positions.rows)?});
+    let total = positions.rows.len();
+    positions.rows.truncate(ROWS_MAX);
+    let body = json!({
+        "seen_ms": positions.seen_ms, "trouble": positions.trouble, "total": total, "rows": as_json(positions.rows)?,
+    });
     answer(request, app, Body::new(cycle_id, body))
 }

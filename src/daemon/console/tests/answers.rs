@@ -117,6 +117,34 @@ async fn an_answer_that_has_not_changed_is_304() {
 }
 
 #[actix::test]
+async fn of_very_many_symbols_and_positions_the_first_are_answered() {
+    let world = World::new(&Setup { symbols: 10_000, ..Setup::default() });
+    let journal = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+    for (symbol, bar) in [("EURUSD", 1), ("S499", 2), ("S500", 3)] {
+        let sql = "INSERT INTO decisions (cycle_id, symbol, bar_close_time, threshold, action, suppressed) VALUES (?1, ?2, ?1, 0.6, 'BUY', 'halted')";
+        journal.execute(sql, (bar, symbol)).unwrap();
+    }
+    let many = "WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 501)
+                INSERT INTO orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit, confidence,
+                  created_at_ms, updated_at_ms, state, ticket, price)
+                SELECT 'order-' || n, '12345678', 'EURUSD', 'm', 'm', n, 'BUY', 0.1, 1.0, 0, 0.7, n, n, 'filled', n, 1.2 FROM it";
+    journal.execute(many, []).unwrap();
+    let answer = async |path: &str| {
+        let (status, _, body) = world.get(&format!("/console/api/{path}"), "").await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str::<serde_json::Value>(&body).unwrap()
+    };
+    let now = answer("now").await;
+    let symbols = now["symbols"].as_array().unwrap();
+    assert_eq!((symbols.len(), &now["symbols_total"]), (500, &10_000.into()));
+    assert_eq!(symbols[0]["positions_live"], 501, "counted before they are cut");
+    let signals: Vec<_> = symbols.iter().filter(|it| !it["signal"].is_null()).map(|it| &it["symbol"]).collect();
+    assert_eq!(signals, ["EURUSD", "S499"]);
+    let positions = answer("positions").await;
+    assert_eq!((positions["rows"].as_array().unwrap().len(), &positions["total"]), (500, &501.into()));
+}
+
+#[actix::test]
 async fn a_journal_that_is_gone_is_an_error_and_not_an_empty_answer() {
     let world = World::new(&Setup::default());
     assert_eq!(world.get("/console/api/orders", "").await.0, 200);

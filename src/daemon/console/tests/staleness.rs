@@ -20,6 +20,10 @@ fn ms(since_epoch: Duration) -> u64 {
     u64::try_from(since_epoch.as_millis()).unwrap()
 }
 
+fn now_ms() -> i64 {
+    i64::try_from(ms(SystemClock.now())).unwrap()
+}
+
 #[actix::test]
 async fn the_next_cycle_is_due_by_the_schedule_also_after_a_break() {
     for text in ["58 * * * * *", "0 0 8-17 * * MON-FRI", "0 0 4 1 * *"] {
@@ -56,22 +60,23 @@ async fn a_clock_that_was_set_back_makes_no_cycle_due_late() {
 
 #[actix::test]
 async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
-    let world = World::new(&Setup { is_live: true, ..Setup::default() });
+    let world = World::new(&Setup { is_live: true, up: Duration::from_secs(3_600), ..Setup::default() });
     let journal = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
     let list = r#"[{"ticket":1,"symbol":"EURUSDm","side":"BUY","volume":0.1,"profit":2.5}]"#;
     let insert = "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions)
-                  VALUES (1000, '12345678', 100, 102.5, 'USD', ?1)";
-    journal.execute(insert, [list]).unwrap();
+                  VALUES (?2, '12345678', 100, 102.5, 'USD', ?1)";
+    let (first, second) = (now_ms() - 120_000, now_ms() - 60_000);
+    journal.execute(insert, (list, first)).unwrap();
     let live = async || world.json("now").await["today"]["live"].clone();
     let before = live().await;
-    assert_eq!((&before["open"]["amount"], &before["seen_ms"]), (&2.5.into(), &1_000.into()), "as the journal has it");
+    assert_eq!((&before["open"]["amount"], &before["seen_ms"]), (&2.5.into(), &first.into()), "as the journal has it");
     world.tell(Event::PositionsTold(Some(1))).await;
-    assert_eq!(live().await["seen_ms"], 1_000, "the rows are older than a look that is not in the journal yet");
-    journal.execute("UPDATE account_snapshots SET account_ms = 61000, positions_ms = 61000", []).unwrap();
+    assert_eq!(live().await["seen_ms"], first, "the rows are older than a look that is not in the journal yet");
+    journal.execute("UPDATE account_snapshots SET account_ms = ?1, positions_ms = ?1", [second]).unwrap();
     let told = live().await;
     assert_eq!(
         (&told["open"]["amount"], &told["seen_ms"]),
-        (&2.5.into(), &61_000.into()),
+        (&2.5.into(), &second.into()),
         "the last look, not the last change"
     );
     let silent: [(Event, &str); 3] = [
@@ -89,6 +94,10 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
         assert!(now["open"]["amount"].is_null() && now["open"]["why"].as_str().unwrap().contains(why), "{now}");
         assert!(positions["trouble"].as_str().unwrap().contains(why), "{positions}");
         assert_eq!((&positions["seen_ms"], &now["seen_ms"]), (&told, &told), "the rows are of that time");
+        let (money, equity) = (world.json("money").await, world.json("equity").await);
+        for trouble in [&money["account"]["trouble"], &equity["trouble"]] {
+            assert!(trouble.as_str().unwrap().contains(why), "{trouble}");
+        }
         world.tell(Event::PositionsTold(None)).await;
         assert!(live().await["open"]["amount"].is_null(), "an empty list that proves nothing tells nothing");
         world.tell(Event::PositionsTold(Some(1))).await;
@@ -96,6 +105,35 @@ async fn open_profit_is_as_told_and_unknown_while_the_gateway_tells_nothing() {
         assert_eq!((&now["open"]["amount"], &positions["trouble"]), (&2.5.into(), &Value::Null), "{why}");
         assert_eq!(world.json("money").await["account"]["seen_ms"], now["seen_ms"]);
     }
+}
+
+#[actix::test]
+async fn money_of_before_the_start_is_not_known() {
+    let world = World::new(&Setup { is_live: true, ..Setup::default() });
+    let journal = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+    let insert = "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions)
+                  VALUES (?1, '12345678', 100, 100, 'USD', '[]')";
+    journal.execute(insert, [now_ms() - 10_000]).unwrap();
+    let open = world.json("now").await["today"]["live"]["open"].clone();
+    assert!(open["amount"].is_null() && open["why"].as_str().unwrap().contains("since Sentinel started"), "{open}");
+    journal.execute("UPDATE account_snapshots SET positions_ms = ?1", [now_ms()]).unwrap();
+    assert_eq!(world.json("now").await["today"]["live"]["open"]["amount"], 0.0);
+}
+
+#[actix::test]
+async fn the_market_is_open_by_the_calendar_of_now() {
+    let world = World::new(&Setup::default());
+    let is_open = async || world.json("now").await["market"]["is_open"].clone();
+    let now_s = i64::try_from(SystemClock.now().as_secs()).unwrap();
+    let by_calendar = Calendar::fx().is_open(now_s);
+    world.tell(Event::CycleGuarded { is_market_open: !by_calendar }).await;
+    assert_eq!(is_open().await, !by_calendar, "no bar is known");
+    let journal = rusqlite::Connection::open(world.folder.path().join("journal.db")).unwrap();
+    let insert = "INSERT INTO decisions (cycle_id, symbol, bar_close_time, threshold) VALUES (1, 'EURUSD', ?1, 0.6)";
+    journal.execute(insert, [now_s - 3 * 86_400]).unwrap();
+    assert_eq!(is_open().await, by_calendar, "whatever the last cycle found");
+    journal.execute("UPDATE decisions SET bar_close_time = 1500000000", []).unwrap();
+    assert_eq!(is_open().await, !by_calendar, "recorded bars have their own time");
 }
 
 #[actix::test]

@@ -72,19 +72,24 @@ impl ConsoleReader {
         self.read(|connection| connection.prepare_cached(&sql)?.query_map([], decided)?.collect())
     }
 
-    /// The newest BUY or SELL about this symbol whose bar was not ordered before.
+    /// Of each of these symbols the newest BUY or SELL whose bar was not ordered before; a symbol without one is missing.
     ///
     /// # Errors
     /// See [`ReadError`].
-    pub fn newest_signal(&self, symbol: &str) -> Result<Option<Decided>, ReadError> {
+    pub fn newest_signals<'s>(&self, symbols: impl Iterator<Item = &'s str>) -> Result<Vec<Decided>, ReadError> {
         let sql = format!(
             "SELECT {COLUMNS} FROM decisions WHERE symbol = ?1 AND {TELLING} AND action <> 'HOLD'
              AND suppressed IS NOT 'already_ordered' ORDER BY bar_close_time DESC, cycle_id DESC LIMIT 1"
         );
-        self.read(|connection| connection.prepare_cached(&sql)?.query_row([symbol], decided).optional())
+        self.read(|connection| {
+            let mut select = connection.prepare_cached(&sql)?;
+            let signals = symbols.map(|symbol| select.query_row([symbol], decided).optional());
+            signals.filter_map(rusqlite::Result::transpose).collect()
+        })
     }
 
-    /// A page of decisions: whole cycles before this one, at most `limit` rows unless one cycle has more.
+    /// A page of decisions: whole cycles before this one, at most `limit` rows unless one cycle has more; of such a one the first
+    /// [`ROWS_MAX`].
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -95,7 +100,8 @@ impl ConsoleReader {
              ORDER BY cycle_id DESC LIMIT ?3"
         );
         let rows = format!(
-            "SELECT {COLUMNS} FROM decisions WHERE {of_symbol} cycle_id < ?1 AND cycle_id >= ?3 ORDER BY cycle_id DESC, id"
+            "SELECT {COLUMNS} FROM decisions WHERE {of_symbol} cycle_id < ?1 AND cycle_id >= ?3 ORDER BY cycle_id DESC, id
+             LIMIT {ROWS_MAX}"
         );
         self.read(|connection| {
             let newest_cycle = super::newest_cycle(connection)?;

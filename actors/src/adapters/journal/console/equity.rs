@@ -3,14 +3,15 @@
 
 mod drawdown;
 
+use super::reported;
 use super::{ConsoleReader, Ledgers, ReadError};
-use crate::adapters::journal::equity::peak;
+use crate::adapters::journal::{account_snapshots::newest_whole, equity::peak};
 pub(super) use drawdown::Drawdowns;
-use drawdown::{Drawdown, Stands, scan, steps, steps_until};
+use drawdown::{Drawdown, Stands, peak_before, scan, steps, steps_until};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
-/// Points of a curve besides the first, the last and the deepest.
+/// Points of a curve besides the first, the last, the highest, and the deepest with its peak.
 const POINTS: i64 = 480;
 
 /// How far back.
@@ -45,6 +46,8 @@ pub struct Curve {
     pub unit: Option<String>,
     pub columns: [&'static str; 4],
     pub rows: Vec<(i64, Option<f64>, Option<f64>, f64)>,
+    pub peak_before: Option<f64>,
+    pub seen_ms: Option<i64>,
     pub peak: Option<f64>,
     pub peak_ms: Option<i64>,
     pub drawdown: Option<f64>,
@@ -60,6 +63,8 @@ pub struct Curve {
 #[allow(missing_docs)]
 pub struct EquityCurves {
     pub newest_cycle: Option<i64>,
+    /// Why nothing newer of the live one is known; `None` if it is as new as it can be, or there is none.
+    pub trouble: Option<String>,
     pub live: Option<Curve>,
     pub paper: Option<Curve>,
 }
@@ -125,7 +130,13 @@ impl ConsoleReader {
                 .prepare_cached("SELECT equity IS NOT NULL FROM paper_equity WHERE account = ?1 ORDER BY at_ms DESC, rowid DESC LIMIT 1")?
                 .query_row([account], |row| row.get(0))
                 .optional()?;
-            let live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
+            let mut live = curve(connection, &LIVE, account, from_ms, currency.clone(), &mut drawdowns.live)?;
+            let mut trouble = of.trouble.clone();
+            if let (Some(live), Some(told)) = (&mut live, newest_whole(connection, account)?) {
+                let seen_ms = told.account_told_ms().unwrap_or(told.at_ms);
+                live.seen_at(seen_ms);
+                trouble = reported::trouble(of, seen_ms, told.every_s);
+            }
             let paper = match is_in_money.filter(|_| of.no_paper.is_none()) {
                 None => None,
                 Some(false) if has_several => None,
@@ -135,7 +146,7 @@ impl ConsoleReader {
                     curve(connection, &PAPER_POINTS, account, from_ms, unit, &mut drawdowns.paper)?
                 }
             };
-            Ok(EquityCurves { newest_cycle: super::newest_cycle(connection)?, live, paper })
+            Ok(EquityCurves { newest_cycle: super::newest_cycle(connection)?, trouble, live, paper })
         });
         self.drawdowns = drawdowns;
         read
@@ -143,6 +154,15 @@ impl ConsoleReader {
 }
 
 type Point = (i64, Option<f64>, Option<f64>, f64);
+
+impl Curve {
+    /// The newest figures were told again, and last at this time, unix milliseconds: so far the curve goes.
+    fn seen_at(&mut self, seen_ms: i64) {
+        self.seen_ms = Some(seen_ms);
+        let again = self.rows.last().filter(|newest| newest.0 < seen_ms).copied();
+        self.rows.extend(again.map(|(_, equity, balance, unexplained)| (seen_ms, equity, balance, unexplained)));
+    }
+}
 
 /// `None` if no equity was ever told.
 fn curve(
@@ -190,19 +210,27 @@ fn curve(
             rows.push(found);
         }
     }
-    if let Some((.., at_ms)) = drawdown.deepest.filter(|(_, _, at_ms)| *at_ms >= from_ms) {
-        rows.extend(next.query_row(params![account, at_ms], point).optional()?);
+    // Between two points there may be the highest, or the deepest and its peak: without these the curve would be less deep.
+    let peak_ms = drawdown.peak_ms();
+    for at_ms in drawdown.deepest.iter().flat_map(|deepest| [deepest.peak_ms, deepest.at_ms]).chain(peak_ms) {
+        if at_ms >= from_ms {
+            rows.extend(next.query_row(params![account, at_ms], point).optional()?);
+        }
     }
     rows.push(newest);
     rows.sort_by_key(|row| row.0);
     rows.dedup_by_key(|row| row.0);
     // The highest that was ever told is kept also where its row is not any more.
     let kept = if source.table == LIVE.table { peak(connection, account)? } else { None };
+    let first_ms = rows.first().map_or(from_ms, |row| row.0);
+    let peak_before = peak_before(connection, source, account, (&steps, drawdown, kept), first_ms)?;
     let Stands { peak, now, deepest } = drawdown.stands(kept, newest.1);
     Ok(Some(Curve {
         unit,
         columns: ["at_ms", "equity", "balance", "unexplained"],
         rows,
+        peak_before,
+        seen_ms: None,
         peak: peak.map(|(peak, _)| peak),
         peak_ms: peak.map(|(_, at_ms)| at_ms),
         drawdown: now.map(|(depth, _)| depth),

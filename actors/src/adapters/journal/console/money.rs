@@ -45,6 +45,8 @@ pub struct Ledgers {
     pub no_paper: Option<&'static str>,
     /// Why nothing newer is told.
     pub trouble: Option<String>,
+    /// When the daemon started, unix milliseconds: what the gateway told before that nobody has asked again.
+    pub started_ms: i64,
     /// Decimal places of each symbol's prices.
     pub digits: HashMap<String, u32>,
     /// Unix milliseconds.
@@ -151,7 +153,7 @@ impl ConsoleReader {
             };
             Ok(MoneyRows {
                 newest_cycle: super::newest_cycle(connection)?,
-                account: account::told(connection, &of.account)?,
+                account: account::told(connection, of)?,
                 paper_start: account::paper_start(connection, &of.account)?.filter(|_| of.no_paper.is_none()),
                 periods: starts.iter().map(period).collect(),
                 days: book.days(first_day(connection)?),

@@ -4,7 +4,7 @@ use super::{
     ConsoleReader, ReadError,
     decisions::{COLUMNS, Decided, TELLING, decided},
 };
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::Serialize;
 
 /// What a row of odds says of paper.
@@ -113,7 +113,7 @@ fn odds_row(connection: &Connection, symbol: &str, bar: i64, first: Option<i64>)
     let shown = telling.unwrap_or_else(|| odds.clone());
     let order = shown.order_id.as_deref().map(|id| order(connection, id)).transpose()?.flatten();
     let (order_reason, price) = order.unwrap_or_default();
-    let paper = paper_mark(connection, &shown)?;
+    let paper = paper_mark(connection, (symbol, bar), &shown)?;
     let (mark, reason) = match (shown.result, shown.order_state.as_deref()) {
         ("sent", Some("filled")) => ("sent", None),
         ("sent", Some("rejected" | "not_sent" | "expired")) => ("refused", order_reason),
@@ -159,18 +159,25 @@ fn order(connection: &Connection, id: &str) -> rusqlite::Result<Option<(Option<S
     select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()
 }
 
-fn paper_mark(connection: &Connection, shown: &Decided) -> rusqlite::Result<Option<PaperMark>> {
+/// The paper order of the bar, which another decision may have made than the one that is shown: paper meets its own limits. Else
+/// what is said of paper by the shown one.
+fn paper_mark(
+    connection: &Connection,
+    (symbol, bar): (&str, i64),
+    shown: &Decided,
+) -> rusqlite::Result<Option<PaperMark>> {
     let nothing = PaperMark { mark: "suppressed", reason: None, order_id: None, price: None, side: None };
-    match (&shown.paper_order_id, &shown.paper_reason) {
-        (Some(id), _) => {
-            let mut select = connection.prepare_cached("SELECT entry_price, side FROM paper_orders WHERE id = ?1")?;
-            let found = select.query_row([id], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
-            let (price, side) = found.unwrap_or((None, shown.action.clone()));
-            Ok(Some(PaperMark { mark: "sent", order_id: Some(id.clone()), price, side, ..nothing }))
-        }
-        (None, Some(reason)) => {
-            Ok(Some(PaperMark { reason: Some(reason.clone()), side: shown.action.clone(), ..nothing }))
-        }
-        (None, None) => Ok(None),
-    }
+    let sql = format!(
+        "SELECT paper_order_id, entry_price, coalesce(side, action)
+         FROM decisions LEFT JOIN paper_orders ON paper_orders.id = paper_order_id
+         WHERE decisions.symbol = ?1 AND decisions.bar_close_time = ?2 AND {TELLING} AND paper_order_id IS NOT NULL
+         ORDER BY cycle_id LIMIT 1"
+    );
+    let order = |row: &Row<'_>| {
+        let (order_id, price, side) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok(PaperMark { mark: "sent", order_id, price, side, ..nothing.clone() })
+    };
+    let found = connection.prepare_cached(&sql)?.query_row(params![symbol, bar], order).optional()?;
+    let stopped = |reason| PaperMark { reason: Some(reason), side: shown.action.clone(), ..nothing.clone() };
+    Ok(found.or_else(|| shown.paper_reason.clone().map(stopped)))
 }

@@ -2,10 +2,10 @@
 
 use super::{
     ConsoleReader, Ledgers, Money, ReadError, money, price,
-    reported::{currency, listed},
+    reported::{List, currency, listed, trouble},
 };
 use crate::adapters::journal::paper::{PaperRow, paper_row, row_columns};
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use std::collections::HashMap;
 
@@ -36,8 +36,15 @@ pub struct Positions {
     pub newest_cycle: Option<i64>,
     /// When the gateway listed its own last, unix milliseconds; `None` if it never did.
     pub seen_ms: Option<i64>,
+    /// Why nothing newer is known; `None` if that list is as new as it can be, or there is none.
+    pub trouble: Option<String>,
+    /// Of both ledgers, 20,000 of our own in each at most.
     pub rows: Vec<PositionShown>,
 }
+
+/// Most of our own positions that are read of a ledger: far more than anybody holds, but a gateway that cannot list positions
+/// leaves them open in the journal for ever.
+const HELD_MAX: usize = 20_000;
 
 impl ConsoleReader {
     /// The open positions. `symbols` has our name for each of the broker's, in lower case.
@@ -48,14 +55,21 @@ impl ConsoleReader {
         let account = of.account.as_str();
         self.read(|connection| {
             let listed = listed(connection, account)?;
-            let seen_ms = listed.as_ref().map(|(told_ms, _)| *told_ms);
+            let seen_ms = listed.as_ref().map(|list| list.told_ms);
+            let trouble =
+                listed.as_ref().and_then(|list| trouble(of, list.told_ms, list.every_s)).or(of.trouble.clone());
             let currency = currency(connection, account)?;
-            let listed = listed.map(|(_, positions)| positions).unwrap_or_default();
-            let mut held = held(connection, account)?;
+            let listed = listed.map_or(Vec::new(), |List { positions, .. }| positions);
+            let tickets: Vec<i64> = listed.iter().map(|position| position.ticket).collect();
+            let mut held = held(connection, account, &tickets)?;
+            // The newest order of a ticket is the one whose position is listed.
+            let mut of_ticket: HashMap<i64, usize> = HashMap::new();
+            for (at, ticket) in held.iter().enumerate().filter_map(|(at, held)| Some((at, held.as_ref()?.0.ticket?))) {
+                of_ticket.entry(ticket).or_insert(at);
+            }
             let mut rows = Vec::new();
             for position in listed {
-                let ours =
-                    held.iter().position(|held| held.0.ticket == Some(position.ticket)).map(|at| held.remove(at));
+                let ours = of_ticket.get(&position.ticket).and_then(|at| held.get_mut(*at)?.take());
                 if ours.as_ref().is_some_and(|(_, closed_ms)| *closed_ms > seen_ms) {
                     // An order of ours has closed it since.
                     continue;
@@ -90,7 +104,8 @@ impl ConsoleReader {
                 });
             }
             // The list does not show it: it is older than the fill, or the position is gone.
-            let unlisted = held.into_iter().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours);
+            let unlisted =
+                held.into_iter().flatten().filter(|(_, closed_ms)| closed_ms.is_none()).map(|(ours, _)| ours);
             rows.extend(unlisted.map(|ours| match ours.opened_ms > seen_ms {
                 true => {
                     PositionShown { state: "open", profit: Money::unknown("the gateway has not listed it yet"), ..ours }
@@ -100,8 +115,7 @@ impl ConsoleReader {
             if of.no_paper.is_none() {
                 rows.extend(on_paper(connection, account)?);
             }
-            rows.truncate(super::ROWS_MAX);
-            Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, rows })
+            Ok(Positions { newest_cycle: super::newest_cycle(connection)?, seen_ms, trouble, rows })
         })
     }
 }
@@ -133,13 +147,14 @@ impl Positions {
     }
 }
 
-/// Our newest fills, as positions of which nobody knows whether they are open, and since when each counts no more.
-fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(PositionShown, Option<i64>)>> {
-    let mut select = connection.prepare_cached(
-        "SELECT ticket, symbol, gateway_name, side, coalesce(filled_volume, volume), price, stop_loss, take_profit,
-         updated_at_ms, id, closed_at_ms FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
-         ORDER BY rowid DESC LIMIT 500",
-    )?;
+/// A fill as a position, and since when it counts no more. Taken away when it was found in the list.
+type Held = Option<(PositionShown, Option<i64>)>;
+
+/// Our fills that count as open, and those of these tickets, the newest first: as positions of which nobody knows whether they
+/// are open, and since when each counts no more.
+fn held(connection: &Connection, account: &str, tickets: &[i64]) -> rusqlite::Result<Vec<Held>> {
+    // Each half by its own index; an old journal has very many orders.
+    let mut select = connection.prepare_cached(HELD)?;
     let position = |row: &Row<'_>| {
         let shown = PositionShown {
             ledger: "live",
@@ -157,15 +172,30 @@ fn held(connection: &Connection, account: &str) -> rusqlite::Result<Vec<(Positio
             state: "unknown",
             profit: Money::unknown("the gateway does not list it"),
         };
-        Ok((shown, row.get(10)?))
+        Ok(Some((shown, row.get(10)?)))
     };
-    select.query_map([account], position)?.collect()
+    let tickets = tickets.iter().map(i64::to_string).collect::<Vec<_>>().join(",");
+    select.query_map(params![account, format!("[{tickets}]"), most()], position)?.collect()
+}
+
+/// Our fills that count as open, and those of the tickets in the list `?2`.
+pub(super) const HELD: &str =
+    "SELECT ticket, symbol, gateway_name, side, coalesce(filled_volume, volume), price, stop_loss, take_profit,
+     updated_at_ms, id, closed_at_ms FROM orders WHERE rowid IN (
+       SELECT rowid FROM orders INDEXED BY orders_held WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+         AND closed_at_ms IS NULL
+       UNION SELECT rowid FROM orders WHERE account = ?1 AND state = 'filled' AND closes IS NULL
+         AND ticket IN (SELECT value FROM json_each(?2)))
+     ORDER BY rowid DESC LIMIT ?3";
+
+fn most() -> i64 {
+    i64::try_from(HELD_MAX).unwrap_or(i64::MAX)
 }
 
 fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<PositionShown>> {
     let mut select = connection.prepare_cached(&format!(
         "SELECT {} FROM paper_orders WHERE account = ?1 AND exit_at IS NULL AND closes IS NULL
-         ORDER BY rowid DESC LIMIT 500",
+         ORDER BY rowid DESC LIMIT ?2",
         row_columns()
     ))?;
     let position = |row: &Row<'_>| {
@@ -194,5 +224,5 @@ fn on_paper(connection: &Connection, account: &str) -> rusqlite::Result<Vec<Posi
             gateway_name: order.gateway_name,
         })
     };
-    select.query_map([account], position)?.collect()
+    select.query_map(params![account, most()], position)?.collect()
 }

@@ -82,6 +82,12 @@ fn a_cycle_is_never_split_between_pages() {
     assert_eq!((cycles(&page), page.next_before, page.newest_cycle), (vec![5, 4], Some(4), Some(5)));
     let page = journal.reader.decided(None, None, 1).unwrap();
     assert_eq!((cycles(&page), page.next_before), (vec![5, 5, 5], Some(5)), "a whole one at least");
+    journal.run(
+        "WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 501)
+         INSERT INTO decisions (cycle_id, symbol, threshold) SELECT 6, 'S' || n, 0.6 FROM it;",
+    );
+    let page = journal.reader.decided(None, None, 7).unwrap();
+    assert_eq!((page.rows.len(), page.rows[499].symbol.as_str(), page.next_before), (ROWS_MAX, "S500", Some(6)));
 }
 
 #[test]
@@ -134,8 +140,9 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
     assert_eq!((first.rows.len(), first.next_before), (4, Some(bar(3))));
     let second = journal.reader.odds("m", "EURUSD", first.next_before, 4).unwrap();
     assert_eq!((second.rows.len(), second.next_before), (2, None));
-    let signal = journal.reader.newest_signal("EURUSD").unwrap().unwrap();
-    assert_eq!((signal.cycle_id, signal.result), (9, "suppressed"));
+    let signals = journal.reader.newest_signals(["NONE", "EURUSD"].into_iter()).unwrap();
+    let signals: Vec<_> = signals.iter().map(|it| (it.symbol.as_str(), it.cycle_id, it.result)).collect();
+    assert_eq!(signals, [("EURUSD", 9, "suppressed")]);
     let plan: String = journal
         .writer
         .query_row(
@@ -148,6 +155,44 @@ fn a_bar_shows_the_most_telling_of_its_decisions() {
         )
         .unwrap();
     assert!(plan.contains("decisions_telling (symbol=? AND bar_close_time=?)"), "{plan}");
+}
+
+#[test]
+fn a_paper_order_of_another_decision_keeps_its_mark() {
+    let journal = Journal::new();
+    let (live, paper) = ("00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002");
+    // The breaker stopped the live order of the first cycle; the second one sent it, when paper had its order already.
+    for (bar, first, second) in [
+        (
+            1,
+            "'BUY', 'breaker', NULL, NULL, NULL, NULL, '{paper}', NULL",
+            "'BUY', NULL, NULL, NULL, NULL, '{live}', NULL, 'already_ordered'",
+        ),
+        (
+            2,
+            "'BUY', NULL, NULL, NULL, NULL, '{live}', NULL, 'cooldown'",
+            "'BUY', 'already_ordered', NULL, NULL, NULL, NULL, '{paper}', NULL",
+        ),
+    ] {
+        let of_bar = |rest: &str, cycle: i64| {
+            let rest = rest.replace("{live}", live).replace("{paper}", paper);
+            journal.decided(10 * bar + cycle, "EURUSD", MONDAY + bar * HOUR, &rest);
+        };
+        of_bar(first, 1);
+        of_bar(second, 2);
+    }
+    journal.run(&format!(
+        "INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, entry_at, entry_price, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms)
+         VALUES ('{paper}', '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', {MONDAY}, 'SELL', 0.1, 0, 0, 0.7, 1.1, 5, 1, 1, 1.05, 0, 0, 1.1, 0, 0, 0);"
+    ));
+    journal.order(live, "EURUSD", MONDAY + HOUR, "'filled', 7, 1.2, NULL, NULL");
+    for row in journal.reader.odds("m", "EURUSD", None, 10).unwrap().rows {
+        assert_eq!((row.mark, row.order_id.as_deref()), ("sent", Some(live)));
+        let found = row.paper.unwrap();
+        assert_eq!((found.mark, found.order_id.as_deref(), found.reason), ("sent", Some(paper), None));
+        assert_eq!((found.price, found.side.as_deref()), (Some(1.05), Some("SELL")));
+    }
 }
 
 #[test]

@@ -4,9 +4,11 @@
 use super::{LIVE, Source};
 use crate::adapters::journal::Peak;
 use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
 
 /// Rows that one answer adds to what is known of the drawdown.
 const SCANNED_MAX: i64 = 60_000;
+const HOUR_MS: i64 = 3_600_000;
 
 /// What is known of a ledger's drawdown up to a row.
 #[derive(Debug, Default)]
@@ -30,8 +32,21 @@ pub(super) struct Drawdown {
     peak: Option<(f64, i64)>,
     /// What of the newest nobody explains.
     unexplained: f64,
-    /// Depth, share of the peak and time.
-    pub(super) deepest: Option<(f64, f64, i64)>,
+    pub(super) deepest: Option<Deepest>,
+    /// The highest of each hour, without what nobody explains.
+    hours: BTreeMap<i64, f64>,
+}
+
+/// The deepest drawdown.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deepest {
+    depth: f64,
+    /// Of the peak.
+    share: f64,
+    /// When, unix milliseconds.
+    pub at_ms: i64,
+    /// When its peak was.
+    pub peak_ms: i64,
 }
 
 /// Where an account stands. Each is `None` while it is not known.
@@ -52,6 +67,11 @@ impl Drawdown {
         }
     }
 
+    /// When the highest was, unix milliseconds.
+    pub(super) fn peak_ms(&self) -> Option<i64> {
+        self.peak.map(|(_, at_ms)| at_ms)
+    }
+
     /// Where it stands with this newest equity. `kept`: the highest, if the journal keeps it.
     pub(super) fn stands(&self, kept: Option<Peak>, newest: Option<f64>) -> Stands {
         let scanned = self.peak.filter(|_| self.is_complete).map(|(peak, at_ms)| (peak + self.unexplained, at_ms));
@@ -60,7 +80,7 @@ impl Drawdown {
             let depth = (peak - equity).max(0.0);
             (depth, share(depth, peak))
         });
-        let scanned = self.deepest.filter(|_| self.is_complete).map(|(depth, share, _)| (depth, share));
+        let scanned = self.deepest.filter(|_| self.is_complete).map(|deepest| (deepest.depth, deepest.share));
         Stands { peak, now, deepest: scanned.map(|deepest| now.filter(|now| now.0 > deepest.0).unwrap_or(deepest)) }
     }
 
@@ -72,12 +92,42 @@ impl Drawdown {
             _ => (own, at_ms),
         };
         self.peak = Some(peak);
+        let highest = self.hours.entry(at_ms.div_euclid(HOUR_MS)).or_insert(own);
+        *highest = highest.max(own);
         let depth = peak.0 - own;
-        if self.deepest.is_none_or(|(deepest, ..)| depth > deepest) {
+        if self.deepest.is_none_or(|deepest| depth > deepest.depth) {
             // Of what the account would have now at its peak: after a deposit a loss is a smaller part of it.
-            self.deepest = Some((depth, share(depth, peak.0 + unexplained), at_ms));
+            let share = share(depth, peak.0 + unexplained);
+            self.deepest = Some(Deepest { depth, share, at_ms, peak_ms: peak.1 });
         }
     }
+}
+
+/// The highest before this time (unix milliseconds), without what nobody explains; `None` while it is not known. `kept`: the
+/// highest of all, if the journal keeps it.
+pub(super) fn peak_before(
+    connection: &Connection,
+    source: &Source,
+    account: &str,
+    (steps, drawdown, kept): (&[(i64, f64)], &Drawdown, Option<Peak>),
+    before_ms: i64,
+) -> rusqlite::Result<Option<f64>> {
+    let unexplained = steps.last().map_or(0.0, |(_, sum)| *sum);
+    let kept = kept.filter(|kept| kept.at_ms < before_ms).map(|kept| kept.equity - unexplained);
+    if !drawdown.is_complete {
+        return Ok(kept);
+    }
+    let hour = before_ms.div_euclid(HOUR_MS);
+    let whole_hours = drawdown.hours.range(..hour).map(|(_, highest)| *highest);
+    let Source { table, money: [equity, _], paid_in, counts, .. } = source;
+    let mut select = connection.prepare_cached(&format!(
+        "SELECT at_ms, {equity}, {paid_in} FROM {table} WHERE account = ?1 AND at_ms >= ?2 AND at_ms < ?3
+         AND {equity} IS NOT NULL AND {counts}"
+    ))?;
+    let own = |row: &Row<'_>| Ok(row.get::<_, f64>(1)? - row.get::<_, f64>(2)? - steps_until(steps, row.get(0)?).1);
+    let rest = select.query_map(params![account, hour * HOUR_MS, before_ms], own)?;
+    let rest = rest.collect::<rusqlite::Result<Vec<f64>>>()?;
+    Ok(whole_hours.chain(rest).chain(kept).reduce(f64::max))
 }
 
 fn share(depth: f64, peak: f64) -> f64 {
@@ -130,8 +180,35 @@ pub(super) fn scan(
         }
         drawdown.seen = rowid;
         drawdown.seen_ms = drawdown.seen_ms.max(at_ms);
+        // With each row: a scan that is interrupted goes on from here, and does not begin anew for ever.
+        drawdown.steps = steps_until(steps, drawdown.seen_ms);
     }
-    drawdown.steps = steps_until(steps, drawdown.seen_ms);
     drawdown.is_complete = count < SCANNED_MAX;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scan_that_is_interrupted_goes_on() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE account_snapshots (at_ms INTEGER, account TEXT, equity REAL, balance REAL, is_whole INTEGER);
+                 INSERT INTO account_snapshots VALUES (1, 'a', 100, 1, 1), (2, 'a', 160, 1, 1), (3, 'a', 'unreadable', 1, 1), (4, 'a', 150, 1, 1);",
+            )
+            .unwrap();
+        let steps = [(2, 50.0)];
+        let mut drawdown = Drawdown::default();
+        let mut scanned = || scan(&connection, &LIVE, "a", (&steps, &mut drawdown)).map(|()| drawdown.seen);
+        assert!(scanned().is_err());
+        // Of what was read before, nothing is read again.
+        connection.execute("UPDATE account_snapshots SET equity = 1000 WHERE at_ms = 1", []).unwrap();
+        connection.execute("UPDATE account_snapshots SET equity = 140 WHERE at_ms = 3", []).unwrap();
+        assert_eq!(scanned(), Ok(4));
+        assert_eq!((drawdown.peak, drawdown.is_complete), (Some((110.0, 2)), true));
+        assert_eq!(drawdown.deepest.map(|deepest| (deepest.depth, deepest.at_ms, deepest.peak_ms)), Some((20.0, 3, 2)));
+    }
 }

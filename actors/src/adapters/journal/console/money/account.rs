@@ -1,6 +1,7 @@
 //! What the gateway reported of the account, with what paper began, and steps of the balance.
 
-use crate::adapters::journal::account_snapshots::newest;
+use super::Ledgers;
+use crate::adapters::journal::{account_snapshots::newest, console::reported, snapshot_row::SnapshotRow};
 use rusqlite::{Connection, OptionalExtension, Row};
 use serde::Serialize;
 
@@ -14,6 +15,7 @@ pub struct AccountTold {
     pub equity: Option<f64>,
     pub margin: Option<f64>,
     pub seen_ms: i64,
+    pub trouble: Option<String>,
 }
 
 /// A step of the balance that no close explains.
@@ -25,16 +27,20 @@ pub struct Unexplained {
     pub unit: Option<String>,
 }
 
-pub(super) fn told(connection: &Connection, account: &str) -> rusqlite::Result<Option<AccountTold>> {
-    let told = newest(connection, account)?.map(|row| AccountTold {
-        account: account.to_owned(),
-        seen_ms: row.account_told_ms().unwrap_or(row.at_ms),
-        currency: row.currency,
-        balance: row.balance,
-        equity: row.equity,
-        margin: row.margin,
-    });
-    Ok(told)
+pub(super) fn told(connection: &Connection, of: &Ledgers) -> rusqlite::Result<Option<AccountTold>> {
+    let told = |row: SnapshotRow| {
+        let seen_ms = row.account_told_ms().unwrap_or(row.at_ms);
+        AccountTold {
+            account: of.account.clone(),
+            seen_ms,
+            trouble: reported::trouble(of, seen_ms, row.every_s),
+            currency: row.currency,
+            balance: row.balance,
+            equity: row.equity,
+            margin: row.margin,
+        }
+    };
+    Ok(newest(connection, &of.account)?.map(told))
 }
 
 pub(super) fn paper_start(connection: &Connection, account: &str) -> rusqlite::Result<Option<f64>> {

@@ -3,7 +3,8 @@
 use super::{DAY_MS, Ledgers, Money, Period, Sums, SymbolMoney, account};
 use crate::{
     adapters::journal::{
-        account_snapshots::{newest, silence_ms},
+        account_snapshots::newest,
+        console::reported,
         pairs::{Pair, pairs},
     },
     domain::profit::cents,
@@ -11,8 +12,8 @@ use crate::{
 use rusqlite::{Connection, Row, params};
 use std::{collections::BTreeMap, ops::Range};
 
-/// Most results of positions that an answer is made from.
-const RESULTS_MAX: i64 = 20_000;
+/// Most results of positions of a ledger that an answer is made from.
+pub(super) const RESULTS_MAX: usize = 20_000;
 /// Days with results that are listed.
 const DAYS_MAX: usize = 62;
 
@@ -29,10 +30,34 @@ pub(super) struct Brought {
     is_before_costs: bool,
 }
 
+/// The results of a ledger since a time.
+struct Results {
+    rows: Vec<Brought>,
+    /// Those before this time are not all in it, because there are too many; unix milliseconds.
+    whole_from_ms: Option<i64>,
+}
+
+impl Results {
+    /// `rows`: the newest first, one more than counts if there are too many.
+    fn of(mut rows: Vec<Brought>) -> Self {
+        let is_cut = rows.len() > RESULTS_MAX;
+        rows.truncate(RESULTS_MAX);
+        // Of the time of the last one there may be more.
+        let whole_from_ms = rows.last().filter(|_| is_cut).map(|oldest| oldest.at_ms + 1);
+        Self { rows, whole_from_ms }
+    }
+
+    /// What is missing of a time that begins then.
+    fn cut(&self, from_ms: i64) -> Option<String> {
+        let is_short = self.whole_from_ms.is_some_and(|whole_from_ms| from_ms < whole_from_ms);
+        is_short.then(|| format!("only the newest {RESULTS_MAX} results of this ledger are in it"))
+    }
+}
+
 /// The results of both ledgers since a time, and what is needed to say what they mean.
 pub(super) struct Book {
-    live: Vec<Brought>,
-    paper: Vec<Brought>,
+    live: Results,
+    paper: Results,
     /// Signals whose trades have ended on both sides; empty unless they were [read](Self::with_pairs).
     pairs: Vec<Pair>,
     pub(super) no_live: Option<String>,
@@ -54,21 +79,24 @@ impl Book {
     /// Of the results that are in it, by symbol and time. `span`: the time of them, unix milliseconds.
     pub(super) fn sums(&self, span: Range<i64>, is_in: impl Fn(&str, i64) -> bool) -> Sums {
         let is_in_it = |it: &Brought| is_in(&it.symbol, it.at_ms);
-        let trades = |results: &[Brought]| results.iter().filter(|it| it.is_trade && is_in_it(it)).count();
-        let count = |results: &[Brought]| u32::try_from(trades(results)).unwrap_or(u32::MAX);
-        let of = |results: &[Brought], nothing: &Option<String>, source: &str| {
-            let results: Vec<_> = results.iter().filter(|it| is_in_it(it)).collect();
+        let trades = |results: &Results| results.rows.iter().filter(|it| it.is_trade && is_in_it(it)).count();
+        let count = |results: &Results| u32::try_from(trades(results)).unwrap_or(u32::MAX);
+        let of = |ledger: &Results, nothing: &Option<String>, source: &str| {
+            let results: Vec<_> = ledger.rows.iter().filter(|it| is_in_it(it)).collect();
             match nothing {
                 Some(why) if results.is_empty() => Money::unknown(why.clone()),
-                _ => sum(&results, self.currency.as_deref(), source),
+                _ => {
+                    let mut sum = sum(&results, self.currency.as_deref(), source);
+                    sum.why = also(sum.why, ledger.cut(span.start));
+                    sum
+                }
             }
         };
         let silence = self.silence.as_ref().filter(|_| self.no_live.is_none() && span.end > self.told_ms);
         let untold = silence.filter(|_| self.is_silent && span.start > self.told_ms).cloned();
         let mut live = of(&self.live, &self.no_live.clone().or(untold), "gateway");
         if let (Some(why), Some(_)) = (silence, live.amount) {
-            let known = live.why.map(|known| format!("{known}; ")).unwrap_or_default();
-            live.why = Some(format!("{known}not up to date: {why}"));
+            live.why = also(live.why, Some(format!("not up to date: {why}")));
         }
         let paper = of(&self.paper, &self.no_paper, "paper");
         let pairs: Vec<_> = self.pairs.iter().filter(|it| is_in(&it.symbol, it.at_ms)).collect();
@@ -84,7 +112,7 @@ impl Book {
 
     /// The days with a result since this time, the newest first.
     pub(super) fn days(&self, since_ms: i64) -> Vec<Period> {
-        let results = self.live.iter().chain(&self.paper).filter(|it| it.at_ms >= since_ms);
+        let results = self.live.rows.iter().chain(&self.paper.rows).filter(|it| it.at_ms >= since_ms);
         let mut days: Vec<_> = results.map(|it| it.at_ms.div_euclid(DAY_MS)).collect();
         days.sort_unstable_by(|one, other| other.cmp(one));
         days.dedup();
@@ -99,13 +127,21 @@ impl Book {
 
     /// The symbols with a result since this time.
     pub(super) fn symbols(&self, from_ms: i64) -> Vec<SymbolMoney> {
-        let all = self.live.iter().chain(&self.paper).filter(|result| result.at_ms >= from_ms);
+        let all = self.live.rows.iter().chain(&self.paper.rows).filter(|result| result.at_ms >= from_ms);
         let names: BTreeMap<&str, ()> = all.map(|result| (result.symbol.as_str(), ())).collect();
         let of = |(name, ()): (&str, ())| SymbolMoney {
             symbol: name.to_owned(),
             sums: self.sums(from_ms..i64::MAX, |symbol, at_ms| at_ms >= from_ms && symbol == name),
         };
         names.into_iter().map(of).collect()
+    }
+}
+
+/// Both of what is to be said of a sum.
+fn also(why: Option<String>, more: Option<String>) -> Option<String> {
+    match (why, more) {
+        (Some(why), Some(more)) => Some(format!("{why}; {more}")),
+        (why, more) => why.or(more),
     }
 }
 
@@ -216,11 +252,8 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
     let told = newest(connection, &of.account)?.unwrap_or_default();
     let is_told = told.balance.is_some() || told.equity.is_some();
     let told_ms = told.told_ms();
-    let is_silent = of.now_ms.saturating_sub(told_ms) > silence_ms(told.every_s);
-    let since = || chrono::DateTime::from_timestamp_millis(told_ms).map(|at| at.format("%F %T").to_string());
-    let silence = of.trouble.clone().or_else(|| {
-        is_silent.then(|| format!("the gateway has told nothing since {} UTC", since().unwrap_or_default()))
-    });
+    let is_silent = reported::is_silent(of, told_ms, told.every_s);
+    let silence = reported::trouble(of, told_ms, told.every_s);
     let no_live = of
         .no_live
         .map(str::to_owned)
@@ -233,11 +266,13 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
          AND source = (SELECT max(source) FROM realised WHERE account = one.account AND ticket = one.ticket AND at_ms = one.at_ms)
          ORDER BY at_ms DESC LIMIT ?3",
     )?;
-    let live = live.query_map(params![of.account, from_ms, RESULTS_MAX], of_row)?.collect::<rusqlite::Result<_>>()?;
+    let most = i64::try_from(RESULTS_MAX + 1).unwrap_or(i64::MAX);
+    let live = live.query_map(params![of.account, from_ms, most], of_row)?.collect::<rusqlite::Result<_>>()?;
     // When it was noted, as with live results: recorded bars, as the demo has them, ended it years ago.
     let mut paper = connection.prepare_cached(
         "SELECT symbol, ended_at_ms, profit, net_points, spread_points IS NULL FROM paper_orders
-         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND ended_at_ms >= ?2 ORDER BY rowid DESC LIMIT ?3",
+         WHERE account = ?1 AND closes IS NULL AND exit_at IS NOT NULL AND ended_at_ms >= ?2
+         ORDER BY ended_at_ms DESC LIMIT ?3",
     )?;
     let result = |row: &Row<'_>| {
         Ok(Brought {
@@ -250,7 +285,8 @@ pub(super) fn book(connection: &Connection, of: &Ledgers, from_ms: i64) -> rusql
             is_before_costs: row.get(4)?,
         })
     };
-    let paper = paper.query_map(params![of.account, from_ms, RESULTS_MAX], result)?.collect::<rusqlite::Result<_>>()?;
+    let paper = paper.query_map(params![of.account, from_ms, most], result)?.collect::<rusqlite::Result<_>>()?;
+    let (live, paper) = (Results::of(live), Results::of(paper));
     let (pairs, currency) = (Vec::new(), told.currency);
     Ok(Book { live, paper, pairs, no_live, told_ms, silence, is_silent, no_paper, currency })
 }

@@ -4,7 +4,7 @@ use super::{
     Ledgers, Money,
     book::{Book, of_paper},
 };
-use crate::adapters::journal::console::reported;
+use crate::adapters::journal::console::reported::{self, List};
 use rusqlite::{Connection, OptionalExtension, Row};
 
 /// What the open positions at the gateway are worth, and when they were listed last.
@@ -12,9 +12,13 @@ pub(super) fn live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqli
     if let Some(why) = &book.no_live {
         return Ok((Money::unknown(why.clone()), None));
     }
-    let Some((seen_ms, positions)) = reported::listed(connection, &of.account)? else {
+    let Some(List { told_ms, every_s, positions }) = reported::listed(connection, &of.account)? else {
         return Ok((Money::unknown("the gateway has not listed its positions"), None));
     };
+    // What is open is worth what the gateway reported, and nothing is known of that while it reports nothing.
+    if let Some(why) = reported::trouble(of, told_ms, every_s) {
+        return Ok((Money::unknown(why), Some(told_ms)));
+    }
     let open = match positions.iter().map(reported::Listed::net_profit).sum::<Option<f64>>() {
         Some(amount) => Money {
             amount: Some(amount + 0.0),
@@ -24,7 +28,7 @@ pub(super) fn live(connection: &Connection, book: &Book, of: &Ledgers) -> rusqli
         },
         None => Money::unknown("the gateway does not report the profit of each position"),
     };
-    Ok((open, Some(seen_ms)))
+    Ok((open, Some(told_ms)))
 }
 
 pub(super) fn on_paper(connection: &Connection, book: &Book, of: &Ledgers) -> rusqlite::Result<Money> {

@@ -217,7 +217,7 @@ fn in_currency(connection: &Connection, orders: &mut [OrderShown]) -> rusqlite::
 /// The tickets that the gateway listed last, and when.
 fn list(connection: &Connection, account: &str) -> rusqlite::Result<Option<(i64, HashSet<i64>)>> {
     let listed = reported::listed(connection, account)?;
-    Ok(listed.map(|(told_ms, positions)| (told_ms, positions.iter().map(|it| it.ticket).collect())))
+    Ok(listed.map(|list| (list.told_ms, list.positions.iter().map(|it| it.ticket).collect())))
 }
 
 /// A position that is in a list is open, whatever the journal counts; one that is not in a later list may have ended at the broker.

@@ -99,3 +99,79 @@ fn a_drawdown_counts_whole_looks_and_forgets_a_step_taken_back() {
     journal.run(&format!("DELETE FROM unexplained WHERE at_ms = {at_ms};"));
     assert_eq!(deepest(&mut journal), (Some(0.0), Some(0.0)));
 }
+
+/// Looks at the account: minutes before now, and the equity.
+fn looks(journal: &Journal, now_ms: i64, looks: impl IntoIterator<Item = (i64, i64)>) {
+    let row =
+        |(minutes, equity): (i64, i64)| format!("({}, '{ACCOUNT}', {equity}, 'USD', 1)", now_ms - minutes * 60_000);
+    let rows: Vec<_> = looks.into_iter().map(row).collect();
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, equity, currency, is_whole) VALUES {};",
+        rows.join(", ")
+    ));
+}
+
+/// How deep the page draws the end of a curve, and its deepest point.
+fn drawn(curve: &Curve) -> (f64, f64) {
+    let mut peak = curve.peak_before.unwrap_or(f64::MIN);
+    let depths: Vec<_> = curve
+        .rows
+        .iter()
+        .map(|row| {
+            let own = row.1.unwrap() - row.3;
+            peak = peak.max(own);
+            peak - own
+        })
+        .collect();
+    (*depths.last().unwrap(), depths.iter().copied().fold(0.0, f64::max))
+}
+
+#[test]
+fn a_day_is_as_deep_as_its_account() {
+    const DAY: i64 = 24 * 60;
+    let now_ms = (MONDAY + 30 * 60) * 1_000;
+    let mut journal = Journal::new();
+    // The highest a week ago; of the hour in which the day begins, some was before it.
+    looks(
+        &journal,
+        now_ms,
+        [(8 * DAY, 10_000), (7 * DAY, 10_050), (6 * DAY, 10_010), (DAY + 20, 10_040), (DAY + 10, 9_980)],
+    );
+    looks(&journal, now_ms, [(900, 9_990), (5, 9_990)]);
+    let live = |journal: &mut Journal, range| journal.reader.equity(&at(now_ms), range).unwrap().live.unwrap();
+    for range in [Range::Day, Range::Week, Range::All] {
+        let live = live(&mut journal, range);
+        assert_eq!((live.drawdown, drawn(&live).0), (Some(60.0), 60.0), "{range:?}");
+    }
+    assert_eq!(live(&mut journal, Range::Day).peak_before, Some(10_050.0));
+    // That one was paid in, and is no profit.
+    journal.run(&format!("INSERT INTO unexplained VALUES ('{ACCOUNT}', {}, 50.0);", now_ms - 7 * DAY * 60_000));
+    let day = live(&mut journal, Range::Day);
+    assert_eq!((day.peak_before, day.drawdown, drawn(&day).0), (Some(10_000.0), Some(60.0), 60.0));
+    journal.run(&format!("DELETE FROM unexplained; INSERT INTO equity_peaks VALUES ('{ACCOUNT}', 10090.0, 7);"));
+    let day = live(&mut journal, Range::Day);
+    assert_eq!((day.peak_before, day.drawdown, drawn(&day).0), (Some(10_090.0), Some(100.0), 100.0), "its row is gone");
+}
+
+#[test]
+fn a_peak_between_two_points_is_a_point() {
+    let now_ms = MONDAY * 1_000;
+    let mut journal = Journal::new();
+    // A month of minutes has a point in each hour and a half. Up for a minute, and down for a minute, twice.
+    let equity = |minute: i64| match minute {
+        30_001 => 10_500,
+        30_003 => 9_300,
+        10_001 => 10_900,
+        _ => 10_000,
+    };
+    looks(&journal, now_ms, (0..40_000).rev().map(|minute| (minute, equity(minute))));
+    let live = journal.reader.equity(&at(now_ms), Range::Month).unwrap().live.unwrap();
+    assert!(live.rows.len() <= ROWS_MAX);
+    assert_eq!((live.drawdown, live.drawdown_max), (Some(900.0), Some(900.0)));
+    assert_eq!(drawn(&live).0, 900.0);
+    let mut journal = Journal::new();
+    let equity = |minute: i64| if minute == 10_001 { 10_400 } else { equity(minute) };
+    looks(&journal, now_ms, (0..40_000).rev().map(|minute| (minute, equity(60_000 - minute - 20_001))));
+    let live = journal.reader.equity(&at(now_ms), Range::Month).unwrap().live.unwrap();
+    assert_eq!((Some(drawn(&live).0), Some(drawn(&live).1)), (live.drawdown, live.drawdown_max));
+}

@@ -44,6 +44,75 @@ fn a_day_without_reports_is_not_zero() {
 }
 
 #[test]
+fn old_money_does_not_look_live() {
+    let mut journal = Journal::new();
+    let told_ms = MONDAY * 1_000;
+    let list = r#"[{"ticket":1,"symbol":"EURUSDm","side":"BUY","volume":0.1,"profit":2.5}]"#;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, equity, currency, positions, is_whole, every_s, account_ms, positions_ms)
+         VALUES ({}, '{ACCOUNT}', 100, 102.5, 'USD', '{list}', 1, 60, {told_ms}, {told_ms});",
+        told_ms - 600_000
+    ));
+    let hour = 3_600_000;
+    let silent = "the gateway has told nothing since 2026-01-05 00:00:00 UTC";
+    let unasked = "the gateway has told nothing since Sentinel started";
+    for (of, why) in [
+        (at(told_ms + hour), None),
+        (at(told_ms + 2 * hour), Some(silent)),
+        (Ledgers { started_ms: told_ms - 1, ..at(told_ms + 5) }, None),
+        (Ledgers { started_ms: told_ms + 1, ..at(told_ms + 5) }, Some(unasked)),
+        (Ledgers { trouble: Some("no reply".into()), ..at(told_ms + 5) }, Some("no reply")),
+    ] {
+        let open = journal.reader.today(&of).unwrap().0;
+        assert_eq!((open.open.amount, open.open.why.as_deref()), (Some(2.5).filter(|_| why.is_none()), why));
+        assert_eq!(open.seen_ms, Some(told_ms), "when it was so is said anyhow");
+        let account = journal.reader.money(&of, &[]).unwrap().account.unwrap();
+        assert_eq!((account.equity, account.trouble.as_deref(), account.seen_ms), (Some(102.5), why, told_ms));
+        let positions = journal.reader.positions(&of, &HashMap::new()).unwrap();
+        assert_eq!((positions.trouble.as_deref(), positions.seen_ms), (why, Some(told_ms)));
+        let curves = journal.reader.equity(&of, Range::Day).unwrap();
+        let live = curves.live.unwrap();
+        assert_eq!((curves.trouble.as_deref(), live.seen_ms), (why, Some(told_ms)));
+        let ends: Vec<_> = live.rows.iter().map(|row| (row.0, row.1)).collect();
+        let said = (told_ms - 600_000, Some(102.5));
+        assert_eq!(ends, [said, (told_ms, Some(102.5))], "it was told again, and no later");
+    }
+}
+
+#[test]
+fn a_sum_of_more_results_than_are_read_says_so() {
+    let journal = Journal::new();
+    let at_ms = MONDAY * 1_000;
+    journal.run(&format!(
+        "INSERT INTO account_snapshots (at_ms, account, balance, currency) VALUES ({at_ms}, '{ACCOUNT}', 10, 'USD');
+         INSERT INTO paper_equity VALUES ({at_ms}, '{ACCOUNT}', 10000, 10000, 10000, 0, 0, 0);
+         CREATE TEMP TABLE many AS WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 20001) SELECT n FROM it;
+         INSERT INTO realised SELECT '{ACCOUNT}', n, {at_ms} - n, 'gateway', 'close', 'EURUSD', NULL, 1.0, 1, 0.1 FROM many;
+         INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms, exit_at,
+           profit, net_points, spread_points, ended_at_ms)
+         SELECT n, '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', n, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, n, 0, 0, 1.1, 0, 0, 0, n, 2.0, 5, 1, {at_ms} - n
+         FROM many;"
+    ));
+    let starts = [("today", at_ms - 20_000), ("week", at_ms - 19_999), ("month", at_ms - 90_000)];
+    let sums = || {
+        let money = journal.reader.money(&super::at(at_ms), &starts).unwrap();
+        let of = |sums: &crate::adapters::journal::console::money::Sums| {
+            [&sums.live, &sums.paper].map(|it| (it.amount.unwrap(), it.why.clone()))
+        };
+        assert_eq!(of(&money.days[0].sums), of(&money.periods[2].sums), "the day in which they end");
+        assert_eq!(of(&money.symbols[0].sums), of(&money.periods[2].sums));
+        let [today, week, month] = &money.periods[..] else { panic!() };
+        [today, week, month].map(|period| of(&period.sums))
+    };
+    let why = Some("only the newest 20000 results of this ledger are in it".to_owned());
+    let cut = [(20_000.0, why.clone()), (40_000.0, why)];
+    assert_eq!(sums(), [cut.clone(), [(19_999.0, None), (39_998.0, None)], cut]);
+    journal.run("DELETE FROM realised WHERE ticket = 20001; DELETE FROM paper_orders WHERE ticket = 20001;");
+    assert_eq!(sums()[2], [(20_000.0, None), (40_000.0, None)]);
+}
+
+#[test]
 fn what_is_known_on_paper_is_shown() {
     let mut journal = Journal::new();
     let trade = |id: &str, ticket: i64, entry: &str, exit: &str| {
@@ -140,7 +209,7 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
          ('{ACCOUNT}', 6, {}, 'estimated', 'close', 'EURUSD', NULL, -2.0, 1, 0.1), ('{ACCOUNT}', 6, {}, 'gateway', 'close', 'EURUSD', NULL, -3.0, 1, 0.1),
          ('{ACCOUNT}', 7, {}, 'estimated', 'part', 'EURUSD', NULL, 1.0, 1, 0.05);
          INSERT INTO unexplained VALUES ('{ACCOUNT}', {yesterday}, 500.0);",
-        at(1), at(2), at(2), at(3)
+        at(4), at(2), at(2), at(3)
     ));
     let (live, _) = journal.reader.today(&of(None)).unwrap();
     assert_eq!((live.realised.amount, live.realised.source.as_deref(), live.trades), (Some(-2.0), Some("mixed"), 1));
@@ -155,7 +224,7 @@ fn money_is_summed_by_ledger_and_what_is_not_known_is_said() {
     let sums = &money.periods[0].sums;
     assert_eq!((sums.difference.why.as_deref(), sums.pairs), (Some("no signal has ended on both sides"), 0));
     let shown = journal.reader.positions(&of(None), &HashMap::from([("eurusdm".into(), "EURUSD".into())])).unwrap();
-    assert_eq!((shown.seen_ms, live.seen_ms), (Some(at(1)), Some(at(1))));
+    assert_eq!((shown.seen_ms, live.seen_ms), (Some(at(4)), Some(at(4))));
     let row = &shown.rows[0];
     assert_eq!(
         (row.symbol.as_deref(), row.state, row.profit.amount, row.stop_loss),

@@ -64,3 +64,60 @@ fn a_fill_after_the_last_list_is_open_and_one_before_it_unknown() {
     assert_eq!(states(Some(2)).1, [(1, "open", None), (2, "unknown", Some("the gateway does not list it".into()))]);
     assert_eq!(states(Some(1)).0, HOUR, "the last look, not the last change");
 }
+
+#[test]
+fn old_positions_of_ours_stay_ours_behind_many_closed_ones() {
+    let journal = Journal::new();
+    let id = |number: i64| format!("00000000-0000-4000-8000-{number:012}");
+    // 1 is listed, 2 is not, 3 was released by an order of ours and is listed still.
+    for number in 1..=3 {
+        let closed = if number == 3 { format!("{MONDAY}000") } else { "NULL".into() };
+        journal.order(
+            &id(number),
+            "EURUSD",
+            MONDAY - 10 * HOUR + number,
+            &format!("'filled', {number}, 1.2, NULL, {closed}"),
+        );
+    }
+    for number in 4..=700 {
+        let rest = format!("'filled', {number}, 1.2, NULL, {MONDAY}000");
+        journal.order(&id(number), "EURUSD", MONDAY - 9 * HOUR + number, &rest);
+    }
+    let held = |ticket: i64| format!("{{\"ticket\":{ticket},\"symbol\":\"EURUSDm\",\"side\":\"BUY\",\"volume\":0.1}}");
+    told(&journal, 10, 101, Some(&format!("[{},{},{}]", held(1), held(3), held(9_999))));
+    let shown = journal.reader.positions(&at(MONDAY * 1_000), &HashMap::new()).unwrap();
+    let rows: Vec<_> = shown.rows.iter().map(|row| (row.ticket.unwrap(), row.state, row.order_id.clone())).collect();
+    assert_eq!(
+        rows,
+        [(1, "open", Some(id(1))), (3, "open", Some(id(3))), (9_999, "open", None), (2, "unknown", Some(id(2)))],
+        "only the last but one is not ours"
+    );
+    let mut select = journal
+        .writer
+        .prepare(&format!("EXPLAIN QUERY PLAN {}", crate::adapters::journal::console::positions::HELD))
+        .unwrap();
+    let steps = select.query_map((ACCOUNT, "[1]", 9), |row| row.get::<_, String>(3)).unwrap();
+    let steps: Vec<_> = steps.map(Result::unwrap).collect();
+    assert!(steps.iter().all(|step| !step.starts_with("SCAN orders")), "{steps:#?}");
+    for index in ["orders_held", "orders_ticket"] {
+        assert!(steps.iter().any(|step| step.contains(index)), "{index}: {steps:#?}");
+    }
+}
+
+#[test]
+fn all_open_positions_are_counted() {
+    let journal = Journal::new();
+    journal.run(&format!(
+        "CREATE TEMP TABLE many AS WITH RECURSIVE it (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM it WHERE n < 600) SELECT n FROM it;
+         INSERT INTO orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit, confidence,
+           created_at_ms, updated_at_ms, state, ticket, price)
+         SELECT 'order-' || n, '{ACCOUNT}', iif(n = 1, 'GBPUSD', 'EURUSD'), 'm', 'm', n, 'BUY', 0.1, 1.0, 0, 0.7, n, n, 'filled', n, 1.2 FROM many;
+         INSERT INTO paper_orders (id, account, symbol, gateway_name, model, bar_close_time, side, volume, stop_loss, take_profit,
+           confidence, close, digits, ticket, seen_to, bars_seen, mark_price, is_ambiguous, created_at_ms, updated_at_ms)
+         SELECT '00000000-0000-4000-8000-' || printf('%012d', n), '{ACCOUNT}', 'EURUSD', 'EURUSDm', 'm', n, 'BUY', 0.1, 0, 0, 0.7, 1.1, 5, n,
+           0, 0, 1.1, 0, 0, 0 FROM many;"
+    ));
+    let counts = journal.reader.positions(&at(MONDAY * 1_000), &HashMap::new()).unwrap().counts();
+    let of = |symbol: &str| (counts[symbol].live, counts[symbol].paper);
+    assert_eq!((of("EURUSD"), of("GBPUSD")), ((599, 600), (1, 0)), "also the oldest");
+}
