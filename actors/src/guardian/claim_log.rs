@@ -103,7 +103,12 @@ mod tests {
             (Some(holding()), away.clone(), Some("why"), warn),
             (Some(away), holding(), None, vec![Sentence::Holds]),
             (Some(holding()), other, Some("why"), error.clone()),
-            (Some(up()), ClaimState { halt: Some("me".into()), ..up() }, Some("why"), vec![Sentence::Warn("why".into())]),
+            (
+                Some(up()),
+                ClaimState { halt: Some("me".into()), ..up() },
+                Some("why"),
+                vec![Sentence::Warn("why".into())],
+            ),
             (Some(holding()), up(), Some("why"), error),
         ] {
             assert_eq!(sentences(before.as_ref(), &now, trouble, None), said, "{before:?} {now:?}");

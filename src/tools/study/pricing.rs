@@ -143,7 +143,7 @@ mod tests {
     fn priced(name: &str, price: f64, places: i32, set: Option<u32>) -> Result<(u32, Option<String>), String> {
         let sources = Sources { symbols: Some(vec![name.to_owned()]), ..Sources::default() };
         let settings: Resolved<VerifyModel> = Settings::load_for(&sources).unwrap();
-        let mut instrument = settings.instruments[0].clone();
+        let mut instrument = settings.symbols[0].instrument.clone();
         instrument.digits = set.unwrap_or(instrument.digits);
         let study = StudySettings { spread_points: Some(8.0), ..settings.study.clone() };
         let symbol = Symbol::named(name);
