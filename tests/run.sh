@@ -139,6 +139,7 @@ install_tools() {
     has git || missing+=(git)
     has systemd-analyze && [ -x /lib/systemd/systemd ] || missing+=(systemd)
     has nsenter && has unshare || missing+=(util-linux)
+    has ip || missing+=(iproute2)
     has wrk || missing+=(wrk)
     has chromium || missing+=(chromium)
     has chromedriver || missing+=(chromium-driver)

@@ -16,8 +16,8 @@ from parts.sandbox import Sandbox
 from parts.secured_daemon import SecuredDaemon
 
 # More than a minute each, by their length.
-LONGEST_FILES = """cluster_faults cluster console_page alerts_delivery alerts flood answer_matching container_network compose own_model dashboard
-    verify_hub demo pnl""".split()
+LONGEST_FILES = """cluster_faults cluster shared cluster_machines console_page alerts_delivery alerts flood answer_matching
+    container_network compose own_model dashboard verify_hub demo pnl""".split()
 HOW = "CARGO_TARGET_DIR=target/curve cargo --config docker/curve.toml build"
 
 

@@ -13,9 +13,10 @@ import pytest
 
 from parts.certificates import CertificateAuthority
 from parts.daemon import wait_until
-from parts.etcd import Etcd, Proxy
+from parts.etcd import Etcd
 from parts.guarded import SHORT, MinuteMarket, begin, guarded, holds, ids, senders
 from parts.harness import ACCOUNT
+from parts.proxy import Proxy
 
 @pytest.fixture
 def etcd(tmp_path):

@@ -1,5 +1,6 @@
-"""Several daemons of one account, started, killed, suspended and cut off from etcd at random, and an etcd that is killed: what an
-independent gateway wrote down has no order twice, and every journal is right about its own."""
+"""Several daemons of one account, started, killed, suspended and cut off from etcd at random, and an etcd that is killed and cut off:
+what an independent gateway wrote down has no order twice, and every journal is right about its own. Where root allows it, each
+daemon and each of three etcd nodes is on a machine of its own; otherwise a proxy before a single node drops what is cut off."""
 
 import json
 import random
@@ -14,11 +15,14 @@ from pathlib import Path
 import pytest
 
 from parts.cycle_cost import settled
-from parts.daemon import wait_until
-from parts.etcd import Etcd, Proxy
-from parts.guarded import SHORT, MinuteMarket, begin, begin_shared, guarded, holds, ids, in_etcd, sharing, shards_of
+from parts.daemon import free_port, wait_until
+from parts.etcd import Etcd, Quorum
+from parts.guarded import SHORT, MinuteMarket, begin, begin_shared, guarded, holds, ids, in_etcd, placed, sharing, shards_of
+from parts.machines import Network
 from parts.model import HOLD
+from parts.proxy import Proxy
 from parts.random_seed import new_seed
+from parts.requirements import is_here
 from parts.tables import keep
 
 SYMBOLS = "EURUSD,GBPUSD,AUDUSD,NZDUSD,EURGBP,EURAUD,EURNZD,GBPAUD"
@@ -33,17 +37,36 @@ def etcd(tmp_path):
     etcd.close()
 
 
+@pytest.fixture
+def nodes(tmp_path):
+    """Three on machines, if there can be machines, or else one."""
+    if not is_here("machines"):
+        etcd = Etcd(tmp_path / "etcd").start()
+        yield etcd
+        etcd.close()
+        return
+    network = Network()
+    etcd = Quorum(tmp_path / "etcd", network).start()
+    yield etcd
+    etcd.close()
+    network.close()
+
+
 class World:
     """The daemons, each with its own journal and its own way to etcd, and the gateway's record."""
 
-    def __init__(self, harness, etcd, is_shared: bool = False):
+    def __init__(self, harness, etcd: Etcd | Quorum, is_shared: bool = False):
         self.is_shared = is_shared
         harness.market.close()
         harness.market = MinuteMarket()
         self.harness, self.etcd, self.daemons, self.faulty = harness, etcd, {}, 0
         self.gateway = harness.gateway("v43")
         self.gateway.record = harness.directory / "received.jsonl"
-        self.proxies = {number: Proxy(etcd.port) for number in NUMBERS}
+        if isinstance(etcd, Quorum):
+            self.ways = {number: etcd.network.machine() for number in NUMBERS}
+        else:
+            self.ways = {number: Proxy(etcd.port) for number in NUMBERS}
+        self.ports = {number: free_port() for number in NUMBERS}
         self.etcd_lock, self.start_lock = threading.Lock(), threading.Lock()
         if is_shared:
             begin_shared(etcd)
@@ -59,10 +82,14 @@ class World:
 
     def start(self, number: int):
         args = ("--interval", "1m", "--symbol", SYMBOLS, "--journal", str(self.journal(number)))
+        start, way = sharing if self.is_shared else guarded, self.ways[number]
         # The harness names the folder of a daemon by how many there were before.
         with self.start_lock:
-            start = sharing if self.is_shared else guarded
-            self.daemons[number] = start(self.harness, self.gateway, number, self.proxies[number].url, *args, **SHORT)
+            if isinstance(way, Proxy):
+                self.daemons[number] = start(self.harness, self.gateway, number, way.url, *args, **SHORT)
+            else:
+                with placed(self.harness, self.gateway, way, self.ports[number]) as place:
+                    self.daemons[number] = start(self.harness, self.gateway, number, self.etcd.url, *args, **SHORT, **place)
 
     def end(self, number: int, how: signal.Signals):
         self.daemons[number].send(how)
@@ -80,14 +107,25 @@ class World:
             time.sleep(chance.uniform(0.2, 12))
             self.daemons[number].send(signal.SIGCONT)
         elif kind == "cut":
-            self.proxies[number].is_cut = True
+            self.ways[number].is_cut = True
             time.sleep(chance.uniform(0.2, 12))
-            self.proxies[number].is_cut = False
+            self.ways[number].is_cut = False
         else:
             with self.etcd_lock:
-                self.etcd.stop()
-                time.sleep(chance.uniform(0.1, 4))
-                self.etcd.start()
+                self.fault_of_etcd(chance)
+
+    def fault_of_etcd(self, chance: random.Random):
+        """It is killed; of three nodes also the leader only, or the leader is cut off."""
+        kind = chance.choice(["all", "kill", "cut"]) if isinstance(self.etcd, Quorum) else "all"
+        hit = self.etcd if kind == "all" else self.etcd.leader()
+        if kind == "cut":
+            hit.machine.is_cut = True
+        else:
+            hit.stop()
+        time.sleep(chance.uniform(0.1, 4))
+        if kind == "cut":
+            hit.machine.is_cut = False
+        self.etcd.start()
 
     def keep_failing(self, numbers: tuple[int, ...], chance: random.Random, turns: Iterator[int], until: float):
         """Faults of these daemons, one after another, as long as there are turns and time."""
@@ -118,6 +156,12 @@ class World:
             outcome = ["rejected"] if ticket is None else ["filled", "--ticket", str(ticket)]
             # The daemon may have proven it in the meantime.
             self.harness.run("orders", "resolve", order["id"], *outcome, "--note", "seen in the account", "--journal", journal)
+
+    def close(self):
+        """No more ways to etcd. Machines end with their network."""
+        for way in self.ways.values():
+            if isinstance(way, Proxy):
+                way.close()
 
     def orders(self) -> list[dict]:
         """Of all journals, after a last start of each daemon, which then reports what it left open."""
@@ -184,14 +228,13 @@ def faults(
         for one in working:
             one.result()
     orders, received, faulty = world.orders(), world.received(), world.faulty
-    for proxy in world.proxies.values():
-        proxy.close()
+    world.close()
     twice = [order for order, times in ids(world.gateway).items() if times > 1]
     assert not twice, f"arrived twice: {twice}"
     (judge_shares if is_shared else judge)(orders, received)
     if is_shared:
         judge_claims(etcd, received)
-    assert len(received) >= min(8, count), "hardly anything was traded"
+    assert len(received) >= max(8, count // 10), f"hardly anything was traded: {len(received)} orders in {count} faults"
     told = Counter(order["state"] for order in orders)
     assert faulty == count, f"only {faulty} of {count} faults in {seconds} s"
     keep(name, f"{faulty} faults of {len(NUMBERS)} daemons and etcd (seed {seed}): {len(received)} orders received, 0 twice, "
@@ -199,24 +242,24 @@ def faults(
 
 
 @pytest.mark.long
-def test_random_faults_never_bring_an_order_twice(harness, etcd):
-    faults(harness, etcd, 40, "cluster", (NUMBERS,), 900)
+def test_random_faults_never_bring_an_order_twice(harness, nodes):
+    faults(harness, nodes, 40, "cluster", (NUMBERS,), 900)
 
 
 @pytest.mark.long
-def test_random_faults_of_members_never_bring_an_order_twice(harness, etcd):
-    faults(harness, etcd, 40, "shared", (NUMBERS,), 900, True)
+def test_random_faults_of_members_never_bring_an_order_twice(harness, nodes):
+    faults(harness, nodes, 40, "shared", (NUMBERS,), 900, True)
 
 
 @pytest.mark.full
-def test_a_thousand_faults_of_members_repeat_no_order(harness, etcd):
-    faults(harness, etcd, 1_000, "shared-full", tuple((number,) for number in NUMBERS), 5_400, True)
+def test_a_thousand_faults_of_members_repeat_no_order(harness, nodes):
+    faults(harness, nodes, 1_000, "shared-full", tuple((number,) for number in NUMBERS), 5_400, True)
 
 
 @pytest.mark.full
-def test_a_thousand_random_faults_never_bring_an_order_twice(harness, etcd):
+def test_a_thousand_random_faults_never_bring_an_order_twice(harness, nodes):
     """All three fail beside each other, which takes some 40 minutes."""
-    faults(harness, etcd, 1_000, "cluster-full", tuple((number,) for number in NUMBERS), 5_400)
+    faults(harness, nodes, 1_000, "cluster-full", tuple((number,) for number in NUMBERS), 5_400)
 
 
 def starts(harness, etcd, rounds: int):

@@ -9,12 +9,13 @@ import pytest
 import yaml
 
 from parts.daemon import free_port, wait_until
-from parts.etcd import Etcd, Proxy
+from parts.etcd import Etcd
 from parts.guarded import guarded, sharing
 from parts.harness import ACCOUNT
 from parts.members import claim, get, join, put, record
 from parts.prometheus import Prometheus
 from parts.promtool import MONITORING, Rules
+from parts.proxy import Proxy
 
 DAY_S = 86_400
 

@@ -24,13 +24,15 @@ GRACE_S = 20
 TEMPLATES = "/usr/share/prometheus/alertmanager"
 @pytest.fixture(scope="module")
 def tools(tmp_path_factory) -> dict[str, str]:
-    """Images of this machine's Prometheus and Alertmanager, like the official ones; compose uses them by these names."""
+    """Images of this machine's programs, like the official ones; compose uses them by these names."""
     debian, _ = stand_ins()
     named = {}
-    for name, program in [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager")]:
+    for name, program in [("prometheus", "prometheus"), ("alertmanager", "prometheus-alertmanager"), ("etcd", "etcd")]:
         context = tmp_path_factory.mktemp(name)
         shutil.copy(shutil.which(program), context / name)
-        lines = [f"FROM {debian}", f"COPY {name} /bin/{name}", f'ENTRYPOINT ["/bin/{name}"]']
+        lines = [f"FROM {debian}", f"COPY {name} /bin/{name}"]
+        # The command of compose.yaml names etcd, as its image has no entry point.
+        lines += [f'ENTRYPOINT ["/bin/{name}"]'] if name != "etcd" else []
         if name == "alertmanager":
             shutil.copytree(TEMPLATES, context / "templates")
             lines.append(f"COPY templates {TEMPLATES}")
@@ -175,3 +177,63 @@ def test_the_demo_profile_is_scraped_and_its_alerts_arrive(compose, tools):
     )
     compose("stop", profile="demo")
     assert demo.exit_code == 0
+
+
+# In place of EODHD.
+MARKET = """
+services:
+  market:
+    image: ${SENTINEL_IMAGE}
+    profiles: [pair]
+    network_mode: "service:etcd"
+    command: ["sandbox", "market"]
+  member-1: {environment: {SENTINEL__DATA__BASE_URL: "http://127.0.0.1:8081"}}
+  member-2: {environment: {SENTINEL__DATA__BASE_URL: "http://127.0.0.1:8081"}}
+"""
+
+
+def test_the_commands_for_the_pair_work_as_written(compose, tools):
+    compose.env |= tools
+    (compose.directory / "market.yaml").write_text(MARKET)
+    files = ("docker/compose.yaml", "market.yaml")
+    readme = (ROOT / "docker/README.md").read_text()
+    block = readme[readme.index("--profile pair up -d") :].split("```")[0]
+    words = [line.split("#")[0].split() for line in ("docker-compose -f docker/compose.yaml " + block).splitlines()]
+    assert len(words) == 6 and [words[0][-2:], words[4][-2:]] == [["up", "-d"], ["kill", "member-2"]]
+
+    def run(number: int) -> str:
+        command = words[number]
+        if command[0] != "docker-compose":
+            asked = " ".join(command).replace(":9090", f":{compose.env['PROMETHEUS_PORT']}")
+            return subprocess.run(asked, shell=True, capture_output=True, text=True, timeout=30).stdout
+        return compose(*with_no_terminal(command[3:]), profile=None, files=files)
+
+    run(0)
+    wait_until("a member", lambda: "2 of 2 members live" in status(run), 60)
+    assert "HALTED" in status(run) and "the halt of" in run(1) and "HALTED" not in run(2)
+    wait_until("each owns eight", lambda: status(run).count(" 8 shards: ") == 2, 150)
+    wait_until("both are scraped", lambda: ups(run(3)) == {"member-1": "1", "member-2": "1"}, 90)
+    run(4)
+    wait_until("member-1 has all", lambda: " 16 shards: " in status(run), 30)
+    wait_until("the dead one is missed", lambda: ups(run(3)) == {"member-1": "1", "member-2": "0"}, 90)
+    run(5)
+    assert not docker("ps", "-aq", "--filter", f"label=com.docker.compose.project={compose.project}").stdout
+
+
+def with_no_terminal(command: list[str]) -> list[str]:
+    """`exec` needs a terminal unless it is told otherwise."""
+    return [word for given in command for word in ((given, "-T") if given == "exec" else (given,))]
+
+
+def status(run) -> str:
+    """What `sentinel cluster status` says; empty while it cannot."""
+    try:
+        return run(2)
+    except AssertionError:
+        return ""
+
+
+def ups(answer: str) -> dict[str, str]:
+    """Prometheus's answer: `up` of each member."""
+    found = json.loads(answer)["data"]["result"] if answer else []
+    return {sample["metric"]["instance"]: sample["value"][1] for sample in found if "member" in sample["metric"]["instance"]}

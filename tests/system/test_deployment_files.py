@@ -67,6 +67,25 @@ def test_settings_of_the_pair_go_together(binary, tmp_path):
     assert len(members) == 2 and settings[0] == settings[1]
 
 
+def test_prometheus_of_the_pair_is_hubs_with_discovery(tmp_path):
+    services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
+    mounts = dict(reversed(mount.removesuffix(":ro").split(":")) for mount in services["pair-prometheus"]["volumes"])
+    for inside, outside in mounts.items():
+        shutil.copy(ROOT / "docker" / outside, tmp_path / inside.removeprefix("/etc/prometheus/"))
+    require("prometheus")
+    checked = subprocess.run(["promtool", "check", "config", tmp_path / "prometheus.yml"], capture_output=True, text=True, timeout=60)
+    assert checked.returncode == 0, checked.stderr
+    hub = yaml.safe_load((ROOT / "config/monitoring/prometheus.yml").read_text())
+    pair = yaml.safe_load((tmp_path / "prometheus.yml").read_text())
+    own = {job["job_name"]: job for job in pair["scrape_configs"]}
+    lists = {config["url"] for config in own["sentinel-metrics"].pop("http_sd_configs")}
+    addresses = {service["environment"]["SENTINEL__CLUSTER__ADDRESS"] for name, service in services.items() if name.startswith("member-")}
+    assert lists == {f"http://{address}/sd" for address in addresses}
+    theirs = {job["job_name"]: job for job in hub["scrape_configs"] if job["job_name"] in own}
+    del theirs["sentinel-metrics"]["static_configs"]
+    assert own == theirs and pair["global"] == hub["global"] and pair["rule_files"] == hub["rule_files"]
+
+
 def test_core_dumps_are_disabled():
     services = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())["services"]
     assert services["sentinel"]["ulimits"] == services["demo"]["ulimits"] == {"core": 0}

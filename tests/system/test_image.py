@@ -12,8 +12,8 @@ from parts.image import CANARY, REVISION, Saved, inspect, size, stand_ins
 from parts.paths import ROOT
 
 pytestmark = pytest.mark.engine
-# Of the binary, 1.1 MB is libstdc++, linked statically; with its symbols it would have over 13 MB.
-BINARY_BYTES_MAX, ADDED_BYTES_MAX = 13_200_000, 30_000_000
+# Of the binary, 1.1 MB is libstdc++, linked statically. A few percent above what it has, so that a library too much is noticed.
+BINARY_BYTES_MAX, ADDED_BYTES_MAX = 14_600_000, 30_000_000
 
 
 @pytest.fixture(scope="module")

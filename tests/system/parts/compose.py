@@ -37,7 +37,7 @@ class Compose:
         self.env = os.environ | {"SENTINEL_IMAGE": image, "SENTINEL_PORT": str(self.port)}
         self.env |= {"SENTINEL_CONTAINER": f"{self.project}-sentinel"}
         self.env |= {f"{name}_PORT": str(free_port()) for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
-        for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile"):
+        for name in ("docker/compose.yaml", "docker/inf.env", "docker/Dockerfile", "docker/prometheus-pair.yml"):
             (directory / name).parent.mkdir(exist_ok=True)
             (directory / name).write_bytes((ROOT / name).read_bytes())
         (directory / "docker/inf.env").open("a").write(INF)

@@ -1,17 +1,15 @@
-"""A real etcd on loopback, and a TCP proxy before it that can drop everything."""
+"""A real etcd: one node on loopback, or three nodes on three machines."""
 
 import base64
 import json
-import socket
 import ssl
 import subprocess
-import threading
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from parts.daemon import free_port, wait_until
+from parts.machines import Machine, Network
 from parts.requirements import require
 
 
@@ -24,23 +22,31 @@ class Etcd:
         self.directory, self.tls, self.clients = directory, tls, clients
         self.port, self.peer_port = free_port(), free_port()
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
+        self.peer_url = f"http://127.0.0.1:{self.peer_port}"
         self.process: subprocess.Popen | None = None
         directory.mkdir(parents=True, exist_ok=True)
 
+    def command(self) -> list[str]:
+        """How it is started."""
+        command = ["etcd", "--name", "one", "--initial-cluster", f"one={self.peer_url}"]
+        return [*command, "--listen-client-urls", self.url, "--advertise-client-urls", self.url]
+
     def start(self) -> "Etcd":
         """Returns once it answers."""
-        peer = f"http://127.0.0.1:{self.peer_port}"
-        command = ["etcd", "--name", "one", "--data-dir", str(self.directory / "data"), "--initial-cluster", f"one={peer}"]
-        command += ["--listen-client-urls", self.url, "--advertise-client-urls", self.url]
-        command += ["--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer]
+        self.begin()
+        wait_until("an answer of etcd", self.answers, 90)
+        return self
+
+    def begin(self):
+        """Does not wait for an answer."""
+        command = [*self.command(), "--data-dir", str(self.directory / "data")]
+        command += ["--listen-peer-urls", self.peer_url, "--initial-advertise-peer-urls", self.peer_url]
         if self.tls:
             command += ["--cert-file", str(self.tls[0]), "--key-file", str(self.tls[1])]
         if self.clients:
             command += ["--client-cert-auth", "--trusted-ca-file", str(self.clients)]
         with (self.directory / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        wait_until("an answer of etcd", self.answers, 90)
-        return self
 
     def answers(self) -> bool:
         """Whether it can be written to."""
@@ -51,8 +57,12 @@ class Etcd:
 
     def call(self, path: str, token: str | None = None, **body) -> dict:
         """A request to the JSON gateway. Raises OSError if there is no 200."""
+        return self.request(self.url + path, token, body)
+
+    def request(self, url: str, token: str | None, body: dict) -> dict:
+        """The same to this address of it."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": token} if token else {})
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        request = urllib.request.Request(url, json.dumps(body).encode(), headers)
         context = ssl._create_unverified_context() if self.tls else None
         if self.clients:
             context.load_cert_chain(*self.tls)
@@ -83,51 +93,76 @@ class Etcd:
     close = stop
 
 
-class Proxy:
-    """A port that leads to another one. While `is_cut`, no byte passes in either direction, and no connection is closed."""
+class Node(Etcd):
+    """One of several, on a machine of its own. Daemons on other machines use `url`."""
 
-    def __init__(self, port: int):
-        self.target, self.is_cut, self._is_closed = port, False, False
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._accept, daemon=True).start()
+    def __init__(self, directory: Path, number: int, machine: Machine):
+        super().__init__(directory)
+        self.number, self.machine = number, machine
+        self.url, self.peer_url = f"http://{machine.address}:2379", f"http://{machine.address}:2380"
+        self._here = f"http://127.0.0.1:{self.port}"
+        self.all: list[Node] = []
+        machine.publish(self.port)
 
-    def _accept(self):
-        while not self._is_closed:
-            try:
-                near, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(near,), daemon=True).start()
+    def command(self) -> list[str]:
+        together = ",".join(f"node{node.number}={node.peer_url}" for node in self.all)
+        command = [*self.machine.before, "etcd", "--name", f"node{self.number}", "--initial-cluster", together]
+        return [*command, "--listen-client-urls", f"{self.url},{self._here}", "--advertise-client-urls", self.url]
 
-    def _serve(self, near: socket.socket):
-        self._wait_open()
+    def call(self, path: str, token: str | None = None, **body) -> dict:
+        return self.request(self._here + path, token, body)
+
+    def leads(self) -> bool:
+        """Whether it is the leader, as it says."""
         try:
-            far = socket.create_connection(("127.0.0.1", self.target), 5)
+            status = self.call("/v3/maintenance/status")
         except OSError:
-            near.close()
-            return
-        back = threading.Thread(target=self._pass, args=(far, near), daemon=True)
-        back.start()
-        self._pass(near, far)
-        back.join(30)
-        near.close()
-        far.close()
+            return False
+        return status.get("leader") == status["header"]["member_id"]
 
-    def _pass(self, source: socket.socket, to: socket.socket):
-        try:
-            while data := source.recv(65_536):
-                self._wait_open()
-                to.sendall(data)
-            to.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
-    def _wait_open(self):
-        while self.is_cut and not self._is_closed:
-            time.sleep(0.02)
+class Quorum:
+    """Three nodes, of which one may be gone. Used like one."""
 
-    def close(self):
-        """No more connections."""
-        self._is_closed = True
-        self._listener.close()
+    def __init__(self, directory: Path, network: Network):
+        self.network = network
+        self.nodes = [Node(directory / f"node{number}", number, network.machine()) for number in (1, 2, 3)]
+        for node in self.nodes:
+            node.all = self.nodes
+        self.url = ",".join(node.url for node in self.nodes)
+
+    def start(self) -> "Quorum":
+        """Starts those that do not run. Returns once all answer."""
+        for node in self.nodes:
+            if not node.process:
+                node.begin()
+        for node in self.nodes:
+            wait_until(f"an answer of node {node.number}", node.answers, 90)
+        return self
+
+    def leader(self) -> Node:
+        """The node that the others follow. It may take some time until there is one."""
+        return wait_until("a leader", lambda: next((node for node in self.nodes if node.process and node.leads()), None), 60)
+
+    def call(self, path: str, token: str | None = None, **body) -> dict:
+        """Asks the first node that can answer, for at most 60 s. A request that writes may then be made twice."""
+        answers: list[dict] = []
+
+        def is_answered() -> bool:
+            for node in self.nodes:
+                try:
+                    answers.append(node.call(path, token, **body))
+                    return True
+                except OSError:
+                    continue
+            return False
+
+        wait_until(f"an answer to {path}", is_answered, 60)
+        return answers[0]
+
+    def stop(self):
+        """Ends all of them as a crash does."""
+        for node in self.nodes:
+            node.stop()
+
+    close = stop

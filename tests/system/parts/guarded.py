@@ -7,9 +7,13 @@ import socket
 import time
 import uuid
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from parts.daemon import free_port
 from parts.harness import ACCOUNT, EVERY_SECOND
+from parts.machines import Machine
 from parts.market import Market, bar
 
 # A claim is then trusted for 10 s, and kept alive so often that a busy machine does not lose it.
@@ -66,6 +70,20 @@ def begin_shared(etcd):
 def sharing(harness, gateway, number: int, url: str, *args: str, **settings):
     """A live daemon that shares the account with others."""
     return guarded(harness, gateway, number, url, *args, **{"cluster.mode": "shared", "cluster.trial": "accepted"} | settings)
+
+
+@contextmanager
+def placed(harness, gateway, machine: Machine, port: int | None = None) -> Iterator[dict[str, object]]:
+    """What the harness starts within this context runs on that machine, with these settings. It reaches market, model and gateway
+    also while the machine is cut off, and the test reaches its port."""
+    for offered in (int(harness.market.url.rsplit(":", 1)[1]), harness.model.port, gateway.port):
+        machine.offer(offered)
+    machine.publish(port := port or free_port())
+    harness.before = machine.before
+    try:
+        yield {"cluster.plaintext": "accepted", "metrics.port": port}
+    finally:
+        harness.before = []
 
 
 def shards_of(daemon) -> set[str]:

@@ -29,6 +29,8 @@ class Harness:
         self.market, self.model = Market(), Model()
         self.gateways: list[Gateway] = []
         self.daemons: list[Daemon] = []
+        # A program that runs the next daemons, on another machine for example.
+        self.before: list[str] = []
 
     def command(self, *args: str, **env: str) -> Daemon:
         """Starts the binary with exactly these arguments. `env` is added to the clean environment."""
@@ -87,6 +89,7 @@ class Harness:
             part.close()
 
     def _start(self, args: list[str], env: dict[str, str], port: int | None) -> Daemon:
-        daemon = Daemon(self.binary, args, env, self.directory / f"daemon-{len(self.daemons)}", port)
+        program, *args = [*self.before, self.binary, *args]
+        daemon = Daemon(program, args, env, self.directory / f"daemon-{len(self.daemons)}", port)
         self.daemons.append(daemon)
         return daemon

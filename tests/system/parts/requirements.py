@@ -40,6 +40,15 @@ def has_namespaces() -> bool:
     return subprocess.run(["unshare", "--net", "--mount", "true"], capture_output=True, check=False).returncode == 0
 
 
+def has_machines() -> bool:
+    """Whether root may connect network namespaces with each other."""
+    if not has_namespaces() or not programs("ip"):
+        return False
+    commands = ("link add name one type bridge", "link add name two type veth peer name three")
+    made = [subprocess.run(["unshare", "--net", "ip", *command.split()], capture_output=True, check=False) for command in commands]
+    return not any(done.returncode for done in made)
+
+
 def is_root() -> bool:
     """Whether this process runs as root."""
     return os.geteuid() == 0
@@ -56,6 +65,7 @@ PROBES = {
     "alertmanager": has_alertmanager,
     "curve": has_curve,
     "engine": has_engine,
+    "machines": has_machines,
     "open files": has_open_files,
     "prometheus": lambda: programs("promtool", "prometheus"),
     "root": is_root,
