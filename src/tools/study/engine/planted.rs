@@ -166,7 +166,7 @@ fn an_edge_is_found_with_stops_and_signals_of_the_other_side() {
 
 #[test]
 fn noise_gets_no_advice_with_stops_and_signals_of_the_other_side() {
-    let all = seeds(8, 200);
+    let all = seeds(8, 60);
     let (mut counted, mut advised) = (0, Vec::new());
     for (seed, rule) in all.clone().zip(RULES.into_iter().cycle()) {
         let judged = with_stops(seed, 0.1, rule, |_| 0.0);
