@@ -39,7 +39,7 @@ pub struct AccountState {
     pub halt: Option<Halt>,
     /// How often orders were halted or allowed again.
     pub generation: u64,
-    /// [`FORMAT`]. A higher one cannot be read: then nothing is claimed.
+    /// `FORMAT` in this version. A higher one cannot be read: then nothing is claimed.
     #[serde(default, deserialize_with = "known_format")]
     pub format: u32,
 }
