@@ -150,7 +150,7 @@ def test_without_etcd_nothing_is_sent(harness, etcd):
     assert metrics("cluster_etcd_up") == 0 and metrics("cluster_dead_holder") == 0 and metrics("cluster_lease_remaining_seconds") == 0
     assert daemon.get("/readyz")[0] == 503
     wait_until("it says why", lambda: "cluster: no order is sent, because etcd does not answer" in because(daemon), 60)
-    assert "starting without etcd" in daemon.output() and not gateway.requests
+    assert "starting without a place in etcd" in daemon.output() and not gateway.requests
     etcd.start()
     wait_until("an order", lambda: gateway.requests, 90)
     wait_until("it is ready", lambda: holds(daemon) and daemon.get("/readyz")[0] == 200, 60)
