@@ -83,7 +83,12 @@ def test_the_greeting_comes_last_and_stays_on_the_screen(harness):
     text = {"SENTINEL__LOG__FORMAT": "text"}
     daemon = harness.command("demo", "--cycle-seconds", "0.3", "--metrics-port", str(port), **text)
     daemon.port = port
-    said = greeted(daemon)
+
+    def shown(text: str) -> str:
+        """Without what a busy machine adds: a cycle that took too long."""
+        return "".join(line for line in text.splitlines(keepends=True) if "a cycle was skipped" not in line)
+
+    said = shown(greeted(daemon))
     # The journal's folder would be shorter in /tmp.
     lines = said.replace(str(daemon.out.parent), "/tmp").splitlines()
     assert lines[0] == "Sentinel demo: the first 200 recorded bars run without a pause ..."
@@ -93,7 +98,7 @@ def test_the_greeting_comes_last_and_stays_on_the_screen(harness):
     assert daemon.metrics()("trading_cycles_total") >= 200, "behind the burst"
     # For a few seconds cycles run without log lines; then there is a line for each cycle.
     time.sleep(2.5)
-    assert daemon.out.read_text() == said and daemon.metrics()("trading_cycles_total") >= 204
+    assert shown(daemon.out.read_text()) == said and daemon.metrics()("trading_cycles_total") >= 204
     wait_until("a line for each bar", lambda: daemon.out.read_text().count("outcome=\"ok\"") >= 2, 15)
     assert daemon.stop()[0] == 0
 

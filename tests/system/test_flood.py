@@ -180,10 +180,11 @@ def open_files(pid: int) -> int:
 
 
 def abuse(binary: Path, directory: Path, protection: str, kinds: list[str], seconds: float) -> str:
-    """Repeats once if scrapes or cycles were late: a busy machine is sometimes late, a blocked daemon always."""
-    for attempt in ("first", "second"):
-        (directory / attempt).mkdir()
-        said, in_time = abused(binary, SecuredDaemon(None, directory / attempt), protection, kinds, seconds)
+    """Repeats, for longer, if scrapes, cycles or clients were late: a busy machine is sometimes late, a blocked daemon always."""
+    for attempt in (1, 2, 3):
+        path = directory / str(attempt)
+        path.mkdir()
+        said, in_time = abused(binary, SecuredDaemon(None, path), protection, kinds, seconds * attempt)
         if in_time:
             break
     assert in_time, said
@@ -240,9 +241,9 @@ def abused(binary: Path, secured: SecuredDaemon, protection: str, kinds: list[st
             f"{ran} of {expected:.0f} cycles; {group.peak()}; {sums}"
         )
         print(said)
-        assert all(it["connections"] >= 250 for it in sums), "the clients were there"
         assert growth < GROWTH_MIB, said
-        return said, max(took) < 1 and ran > 0.8 * expected
+        were_there = all(it["connections"] >= 250 for it in sums)
+        return said, were_there and max(took) < 1 and ran > 0.8 * expected
     finally:
         for client in clients:
             client.kill()
